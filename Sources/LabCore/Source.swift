@@ -1,0 +1,101 @@
+/// A place in a text: `line` and `column` count from 1 (columns in Unicode scalars), `offset` is in bytes from 0.
+package struct SourcePosition: Sendable, Hashable, Comparable {
+    package var line: Int
+    package var column: Int
+    package var offset: Int
+
+    package init(line: Int, column: Int, offset: Int) {
+        self.line = line
+        self.column = column
+        self.offset = offset
+    }
+
+    package static func < (lhs: Self, rhs: Self) -> Bool { lhs.offset < rhs.offset }
+}
+
+/// A text that was read: its path as the user would name it, and its bytes in UTF-8.
+package final class SourceFile: Sendable {
+    /// The path relative to where labctl was started when that is shorter, or a name in angle brackets
+    /// (`<stdin>`, `<command line>`).
+    package let path: String
+    package let bytes: [UInt8]
+    private let lineStarts: [Int]
+
+    package init(path: String, bytes: [UInt8]) {
+        self.path = path
+        self.bytes = bytes
+        self.lineStarts = SourceFile.lineStarts(of: bytes)
+    }
+
+    package convenience init(path: String, text: String) {
+        self.init(path: path, bytes: Array(text.utf8))
+    }
+
+    package var lineCount: Int { lineStarts.count }
+
+    /// The text of a line (counted from 1) without its line break, or nil when there is no such line.
+    package func line(_ number: Int) -> String? {
+        guard number >= 1, number <= lineStarts.count else { return nil }
+        let start = lineStarts[number - 1]
+        var end = number < lineStarts.count ? lineStarts[number] : bytes.count
+        while end > start, bytes[end - 1] == 0x0A || bytes[end - 1] == 0x0D { end -= 1 }
+        return String(decoding: bytes[start..<end], as: UTF8.self)
+    }
+
+    /// The position of a byte offset; an offset past the end is the end.
+    package func position(at offset: Int) -> SourcePosition {
+        let offset = min(max(offset, 0), bytes.count)
+        var low = 0
+        var high = lineStarts.count
+        while high - low > 1 {
+            let middle = (low + high) / 2
+            if lineStarts[middle] <= offset { low = middle } else { high = middle }
+        }
+        // UTF-8 continuation bytes (0b10xxxxxx) do not start a scalar.
+        let column = bytes[lineStarts[low]..<offset].count { $0 & 0xC0 != 0x80 }
+        return SourcePosition(line: low + 1, column: column + 1, offset: offset)
+    }
+
+    /// The span between two byte offsets.
+    package func span(_ range: Range<Int>) -> SourceSpan {
+        SourceSpan(file: self, start: position(at: range.lowerBound), end: position(at: range.upperBound))
+    }
+
+    private static func lineStarts(of bytes: [UInt8]) -> [Int] {
+        var starts = [0]
+        for (index, byte) in bytes.enumerated() {
+            if byte == 0x0A {
+                starts.append(index + 1)
+            } else if byte == 0x0D, index + 1 == bytes.count || bytes[index + 1] != 0x0A {
+                starts.append(index + 1)
+            }
+        }
+        return starts
+    }
+}
+
+/// A stretch of a file; `end` is just past its last character.
+package struct SourceSpan: Sendable, Hashable, CustomStringConvertible {
+    package let file: SourceFile
+    package let start: SourcePosition
+    package let end: SourcePosition
+
+    package init(file: SourceFile, start: SourcePosition, end: SourcePosition) {
+        self.file = file
+        self.start = start
+        self.end = end
+    }
+
+    /// `path:line:column`, the form that editors and terminals make clickable.
+    package var description: String { "\(file.path):\(start.line):\(start.column)" }
+
+    package static func == (lhs: Self, rhs: Self) -> Bool {
+        lhs.file === rhs.file && lhs.start == rhs.start && lhs.end == rhs.end
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        hasher.combine(ObjectIdentifier(file))
+        hasher.combine(start)
+        hasher.combine(end)
+    }
+}

@@ -1,0 +1,89 @@
+import LabCore
+
+/// What a task calls: a kind of thing on a node (or in the cluster) that can be compared with what is wanted and
+/// brought there.
+///
+/// `plan` reads and never writes. The engine calls `plan`, then `apply` if the plan is not empty, then `plan` again: an
+/// empty second plan proves the step idempotent.
+package protocol Module: Sendable {
+    var specification: ModuleSpecification { get }
+
+    /// Says what the call would change, without changing anything.
+    ///
+    /// - Throws: `ModuleError` when the call cannot succeed; `ConnectionError`; `CancellationError`.
+    func plan(_ call: ModuleCall, in context: ModuleContext) async throws -> Plan
+
+    /// Carries out a plan that `plan` made for the same call.
+    ///
+    /// - Throws: as `plan`.
+    func apply(_ plan: Plan, for call: ModuleCall, in context: ModuleContext) async throws -> ModuleResult
+}
+
+/// A module's names and parameters, known before anything runs so that mistakes are found at load time.
+package struct ModuleSpecification: Sendable {
+    package struct Parameter: Sendable {
+        package enum Kind: Sendable { case string, path, int, float, bool, list, map, any }
+
+        package var name: String
+        package var aliases: [String]
+        package var kind: Kind
+        package var isRequired: Bool
+        package var choices: [String]
+        package var defaultValue: Value?
+
+        package init(
+            _ name: String, _ kind: Kind = .string, aliases: [String] = [], required: Bool = false,
+            choices: [String] = [], default defaultValue: Value? = nil
+        ) {
+            self.name = name
+            self.aliases = aliases
+            self.kind = kind
+            self.isRequired = required
+            self.choices = choices
+            self.defaultValue = defaultValue
+        }
+    }
+
+    /// The fully qualified name: `ansible.builtin.copy`.
+    package var name: String
+    package var parameters: [Parameter]
+    /// Whether the module takes a free-form string (`command: ls -l`).
+    package var takesFreeForm: Bool
+    /// Whether the module takes any parameter name (`set_fact`).
+    package var takesAnyParameter: Bool
+    /// Whether the module runs without a connection to the host (`debug`, `set_fact`, `assert`, `fail`).
+    package var runsOnController: Bool
+
+    package init(
+        _ name: String, parameters: [Parameter], takesFreeForm: Bool = false, takesAnyParameter: Bool = false,
+        runsOnController: Bool = false
+    ) {
+        self.name = name
+        self.parameters = parameters
+        self.takesFreeForm = takesFreeForm
+        self.takesAnyParameter = takesAnyParameter
+        self.runsOnController = runsOnController
+    }
+}
+
+/// One use of a module: its rendered arguments and where they were written.
+package struct ModuleCall: Sendable {
+    /// The arguments under their canonical names, checked against the specification and converted to its kinds, with
+    /// defaults filled in.
+    package var arguments: ValueMap
+    /// The free-form text, rendered.
+    package var freeForm: String?
+    /// The arguments as written, for the places in error messages.
+    package var source: SourceValue
+    /// Where the task stands.
+    package var span: SourceSpan?
+
+    package init(arguments: ValueMap, freeForm: String? = nil, source: SourceValue, span: SourceSpan? = nil) {
+        self.arguments = arguments
+        self.freeForm = freeForm
+        self.source = source
+        self.span = span
+    }
+
+    package subscript(name: String) -> Value? { arguments[name] }
+}

@@ -1,0 +1,78 @@
+import LabCore
+
+/// Why a link could not be made, was lost, or refused something.
+package struct ConnectionError: DiagnosticError, Hashable {
+    package enum Kind: String, Sendable, Hashable {
+        /// The name has no address.
+        case unresolved
+        /// Nothing listens there.
+        case refused
+        /// No route, no answer to the connection request, or a network error.
+        case unreachable
+        /// The peer is no SSH server, or they have no algorithm in common.
+        case protocolMismatch
+        case hostKeyUnknown, hostKeyChanged, hostKeyRevoked
+        /// No way to log in was accepted.
+        case authenticationDenied
+        /// Connecting or logging in took longer than it may.
+        case timedOut
+        /// A command ran longer than it may, and was killed.
+        case commandTimedOut
+        /// The link ended while it was in use.
+        case lost
+        /// The link was closed on this side.
+        case closed
+        /// The node could not reach what a forwarded stream was asked for.
+        case forwardRefused
+        /// The node refused to read or write a file.
+        case fileRefused
+        /// `sudo`, `su` or `doas` refused.
+        case becomeDenied
+        /// The configuration of the connection is wrong (a key file that cannot be read, a bad option).
+        case configuration
+    }
+
+    package let kind: Kind
+    package let hostName: String
+    /// What happened, in one lower-case line without the host's name: `connection refused by 192.168.56.10:22`.
+    package let message: String
+    /// Further lines, each one sentence.
+    package let notes: [String]
+    /// What to try.
+    package let hint: String?
+    package let span: SourceSpan?
+
+    package init(
+        _ kind: Kind, hostName: String, _ message: String, notes: [String] = [], hint: String? = nil,
+        span: SourceSpan? = nil
+    ) {
+        self.kind = kind
+        self.hostName = hostName
+        self.message = message
+        self.notes = notes
+        self.hint = hint
+        self.span = span
+    }
+
+    package var diagnostics: [Diagnostic] {
+        [
+            Diagnostic(
+                "\(hostName): \(message)", span: span, notes: notes.map { Diagnostic.Note($0) }, hint: hint)
+        ]
+    }
+
+    /// Whether the host counts as unreachable rather than the task as failed.
+    package var isUnreachable: Bool {
+        switch kind {
+        case .forwardRefused, .fileRefused, .becomeDenied, .commandTimedOut: false
+        default: true
+        }
+    }
+
+    package var failureClass: FailureClass {
+        switch kind {
+        case .configuration: .input
+        default: isUnreachable ? .unreachable : .failed
+        }
+    }
+}
