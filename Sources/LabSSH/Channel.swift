@@ -122,10 +122,10 @@ final class Channel {
     func free() {
         guard let handle else { return }
         self.handle = nil
-        isClosed = true
         ssh_remove_channel_callbacks(handle, callbacks)
         ssh_channel_free(handle)
         link.unregister(self)
+        isClosed = true
         link.thread.signal(changed)
     }
 
@@ -133,5 +133,6 @@ final class Channel {
     func forget() {
         handle = nil
         isClosed = true
+        link.thread.signal(changed)
     }
 }

@@ -57,6 +57,11 @@ extension Session {
             }
             if let failure = channel.link.failure { throw failure }
             if channel.hasOutput || channel.isClosed { continue }
+            guard channel.exitStatus == nil, channel.exitSignal == nil else {
+                // It has ended, but something that it left behind may hold its output open for ever.
+                guard try await waitForLastOutput(channel) else { break }
+                continue
+            }
             try await waitForChange(channel, orProgress: !pending.isEmpty, until: deadline)
         }
         // The close came with the last data, or with the end of the link.
@@ -69,6 +74,16 @@ extension Session {
         _ channel: Channel, orProgress: Bool, until deadline: ContinuousClock.Instant?
     ) async throws {
         try await channel.link.wait(for: orProgress ? channel.link.progress : channel.changed, until: deadline)
+    }
+
+    /// - Returns: whether anything came within a quarter of a second.
+    private func waitForLastOutput(_ channel: Channel) async throws -> Bool {
+        do {
+            try await channel.link.wait(for: channel.changed, until: .now + .milliseconds(250))
+            return true
+        } catch is Abandoned {
+            return false
+        }
     }
 
     private func exitOf(_ channel: Channel) -> (status: Int, signal: String?) {
