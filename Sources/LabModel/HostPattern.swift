@@ -49,7 +49,7 @@ extension Inventory {
 
     private func matches(_ pattern: String, span: SourceSpan?) throws(InputError) -> [Host] {
         if let host = hosts[pattern] { return [host] }
-        let (expression, subscript_) = HostPattern.splitSubscript(pattern)
+        let (expression, choice) = HostPattern.splitSubscript(pattern)
         let matcher = try HostPattern.Matcher(expression, span: span)
         var found: OrderedSet<String> = []
         var matchedGroup = false
@@ -65,8 +65,8 @@ extension Inventory {
             throw noMatch(expression, span: span)
         }
         let hosts = found.compactMap { self.hosts[$0] }
-        guard let subscript_ else { return hosts }
-        guard let chosen = subscript_.apply(to: hosts) else {
+        guard let choice else { return hosts }
+        guard let chosen = choice.apply(to: hosts) else {
             throw InputError(
                 "the pattern '\(pattern)' asks for more hosts than '\(expression)' has", span: span,
                 notes: [Diagnostic.Note("'\(expression)' has \(hosts.count) hosts, counted from 0")])

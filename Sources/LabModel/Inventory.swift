@@ -60,10 +60,8 @@ package struct Inventory: Sendable {
     package private(set) var groups: OrderedDictionary<String, Group> = [
         "all": Group(name: "all"), "ungrouped": Group(name: "ungrouped"),
     ]
-    /// Variables from `group_vars/`, `host_vars/` beside inventories and playbooks, by the name of the group or host; in
-    /// the order in which they were read.
-    package private(set) var groupFiles: [String: [VariableLayer]] = [:]
-    package private(set) var hostFiles: [String: [VariableLayer]] = [:]
+    /// What `group_vars/` and `host_vars/` beside inventories and playbooks say, in the order in which they were read.
+    package private(set) var folders: [VariableFolder] = []
     /// The files and folders that the inventory was read from.
     package private(set) var sources: [String] = []
     /// Things to tell that are no mistakes.
@@ -105,17 +103,30 @@ package struct Inventory: Sendable {
 
     /// What inventory files, `group_vars/` and `host_vars/` say of a host, which need not be part of the inventory.
     package func layers(for host: Host) -> [VariableLayer] {
-        var layers: [VariableLayer] = []
-        if let all = groups["all"] { layers.append(all.variables) }
-        layers += groupFiles["all"] ?? []
-        for group in groupsInMergeOrder(ofHost: host.name) {
-            layers.append(group.variables)
-            layers += groupFiles[group.name] ?? []
+        let merged = groupsInMergeOrder(ofHost: host.name)
+        var layers = [groups["all"]?.variables].compactMap(\.self) + merged.map(\.variables)
+        for folder in folders {
+            layers += folder.layers(ofGroup: "all")
+            for group in merged { layers += folder.layers(ofGroup: group.name) }
         }
         layers.append(host.variables)
-        layers += hostFiles[host.name] ?? []
-        return layers
+        for folder in folders { layers += folder.layers(ofHost: host.name) }
+        return layers.filter { !$0.isEmpty }
     }
+}
+
+/// What the files of a `group_vars/` and a `host_vars/` folder say.
+package struct VariableFolder: Sendable {
+    /// The folder that has them.
+    package let path: String
+    /// One layer a file, by the name of the group or host.
+    package var groups: [String: [VariableLayer]] = [:]
+    package var hosts: [String: [VariableLayer]] = [:]
+
+    package init(path: String) { self.path = path }
+
+    package func layers(ofGroup name: String) -> [VariableLayer] { groups[name] ?? [] }
+    package func layers(ofHost name: String) -> [VariableLayer] { hosts[name] ?? [] }
 }
 
 // Building.
@@ -168,13 +179,8 @@ extension Inventory {
             name, .template(value), origin: Origin(.inventoryFileHost, owner: host, span: span))
     }
 
-    mutating func addFileVariables(ofGroup group: String, _ layer: VariableLayer) {
-        if !layer.isEmpty { groupFiles[group, default: []].append(layer) }
-    }
-
-    mutating func addFileVariables(ofHost host: String, _ layer: VariableLayer) {
-        if !layer.isEmpty { hostFiles[host, default: []].append(layer) }
-    }
+    /// Adds what a folder's `group_vars/` and `host_vars/` say, above those that were added before.
+    mutating func add(_ folder: VariableFolder) { folders.append(folder) }
 
     /// Brings the groups into their final relations, as `InventoryData.reconcile_inventory` of Ansible does: a group with
     /// no parent is a child of `all`, a host with no group is in `ungrouped`.
