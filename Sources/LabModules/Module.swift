@@ -14,10 +14,42 @@ package protocol Module: Sendable {
     /// - Throws: `ModuleError` when the call cannot succeed; `ConnectionError`; `CancellationError`.
     func plan(_ call: ModuleCall, in context: ModuleContext) async throws -> Plan
 
+    /// Finds mistakes that can be told without asking the node or the cluster. Called for every call whose arguments can
+    /// be rendered before the run starts, so that nothing is sent when something is wrong.
+    func validate(_ call: ModuleCall, in scope: ValidationScope) -> [Diagnostic]
+
     /// Carries out a plan that `plan` made for the same call.
     ///
     /// - Throws: as `plan`.
     func apply(_ plan: Plan, for call: ModuleCall, in context: ModuleContext) async throws -> ModuleResult
+}
+
+extension Module {
+    package func validate(_ call: ModuleCall, in scope: ValidationScope) -> [Diagnostic] { [] }
+}
+
+/// What is known before a run starts, for `Module.validate`.
+package struct ValidationScope: Sendable {
+    /// The hosts of the inventory and the addresses that the inventory gives them.
+    package var hostAddresses: [(host: String, address: String)]
+    /// Where relative `src` and `template` paths are looked for.
+    package var searchPaths: [String]
+    /// Renders a template text with the host's variables.
+    package var render: @Sendable (_ text: String, _ path: String) throws -> Value
+    /// Where the variables that are in scope hold this text, so that a mistake in a rendered value is shown where the
+    /// user wrote it; nil when no file holds it.
+    package var spanOfText: @Sendable (String) -> SourceSpan?
+
+    package init(
+        hostAddresses: [(host: String, address: String)] = [], searchPaths: [String] = [],
+        render: @escaping @Sendable (String, String) throws -> Value = { text, _ in .string(text) },
+        spanOfText: @escaping @Sendable (String) -> SourceSpan? = { _ in nil }
+    ) {
+        self.hostAddresses = hostAddresses
+        self.searchPaths = searchPaths
+        self.render = render
+        self.spanOfText = spanOfText
+    }
 }
 
 /// A module's names and parameters, known before anything runs so that mistakes are found at load time.
