@@ -4,7 +4,8 @@ import LabCore
 /// brought there.
 ///
 /// `plan` reads and never writes. The engine calls `plan`, then `apply` if the plan is not empty, then `plan` again: an
-/// empty second plan proves the step idempotent.
+/// empty second plan proves the step idempotent. What `register` gets after an apply are the values of the second plan,
+/// overwritten by those of the apply.
 package protocol Module: Sendable {
     var specification: ModuleSpecification { get }
 

@@ -83,10 +83,35 @@ package struct ModuleResult: Sendable {
     package var warnings: [String]
     /// Why the module calls the step failed although it ran (`rc` not 0); nil when it succeeded.
     package var failure: String?
+    /// Whether the module had nothing to do and says so (`debug` with a verbosity that is not reached).
+    package var isSkipped: Bool
+    /// What the module knows of the step's idempotence where it could not plan; nil leaves it to the engine.
+    package var proof: ProofClaim?
+    /// Variables that the step defines for the host.
+    package var variables: VariableEffect?
+
+    /// What a module that cannot plan says of a step's idempotence after it ran.
+    package enum ProofClaim: Sendable, Hashable {
+        /// The step would change nothing if it ran again; `by` says how that is known.
+        case proved(by: String)
+        /// Nothing is known; `reason` says why.
+        case unproved(reason: String)
+        /// The step would change these things again.
+        case unstable([Change])
+    }
+
+    /// Variables that a step defines, by the precedence that they get.
+    package enum VariableEffect: Sendable {
+        /// Of `set_fact` and of modules that gather facts.
+        case facts(ValueMap)
+        /// Of `include_vars`: templates in them are rendered when they are used.
+        case included([SourceValue.Entry])
+    }
 
     package init(
         changed: Bool?, values: ValueMap = [:], changes: [Change] = [], notes: [String] = [],
-        warnings: [String] = [], failure: String? = nil
+        warnings: [String] = [], failure: String? = nil, isSkipped: Bool = false, proof: ProofClaim? = nil,
+        variables: VariableEffect? = nil
     ) {
         self.changed = changed
         self.values = values
@@ -94,6 +119,9 @@ package struct ModuleResult: Sendable {
         self.notes = notes
         self.warnings = warnings
         self.failure = failure
+        self.isSkipped = isSkipped
+        self.proof = proof
+        self.variables = variables
     }
 }
 
@@ -110,7 +138,17 @@ package struct ModuleError: DiagnosticError {
         _ message: String, span: SourceSpan? = nil, notes: [Diagnostic.Note] = [], hint: String? = nil,
         values: ValueMap = [:], failureClass: FailureClass = .failed, isTransient: Bool = false
     ) {
-        self.diagnostics = [Diagnostic(message, span: span, notes: notes, hint: hint)]
+        self.init(
+            [Diagnostic(message, span: span, notes: notes, hint: hint)], values: values, failureClass: failureClass,
+            isTransient: isTransient)
+    }
+
+    /// Several things that are wrong at once; at least one.
+    package init(
+        _ diagnostics: [Diagnostic], values: ValueMap = [:], failureClass: FailureClass = .failed,
+        isTransient: Bool = false
+    ) {
+        self.diagnostics = diagnostics
         self.failureClass = failureClass
         self.values = values
         self.isTransient = isTransient

@@ -51,6 +51,9 @@ package enum FieldDiff {
         strip(a) == strip(b) && ManagedFields(of: a).comparable == ManagedFields(of: b).comparable
     }
 
+    /// Whether any field differs, whoever owns it.
+    package static func differs(_ a: Value, _ b: Value) -> Bool { strip(a) != strip(b) }
+
     private static func strip(_ object: Value) -> Value {
         guard case .map(var entries) = object else { return object }
         entries["status"] = nil

@@ -90,7 +90,11 @@ extension Value {
     }
 
     /// Whether a list's element is the one with these key fields.
-    func matches(_ fields: [String: Value]) -> Bool { fields.allSatisfy { self[$0.key] == $0.value } }
+    ///
+    /// An empty key stands for the element itself: sets of scalars are keyed by their values.
+    func matches(_ fields: [String: Value]) -> Bool {
+        fields.allSatisfy { $0.key.isEmpty ? self == $0.value : self[$0.key] == $0.value }
+    }
 
     /// The value without what the path leads to.
     func removing(_ path: FieldPath) -> Value { removing(path.steps[...]) }

@@ -11,6 +11,10 @@ struct Migration: Sendable {
 
     /// Who is taken over, for the report: `kubectl-client-side-apply (Update)`.
     let managers: [String]
+    /// Their bare names.
+    let takenManagers: [String]
+    private let taken: [ManagedFields.Entry]
+    private let others: [ManagedFields.Entry]
     private let entries: [Value]
 
     /// nil when there is nothing to take over.
@@ -45,6 +49,9 @@ struct Migration: Sendable {
             }
         }
         self.managers = taken.map { parsed[$0].description }
+        self.takenManagers = taken.map { parsed[$0].manager }
+        self.taken = taken.map { parsed[$0] }
+        self.others = parsed.indices.filter { !taken.contains($0) && $0 != own }.map { parsed[$0] }
         self.entries = result
     }
 
@@ -73,13 +80,20 @@ struct Migration: Sendable {
         ]
     }
 
-    /// The live object as it would be after the patch.
-    func applied(to live: Value) -> Value {
-        var live = live
-        if var metadata = live["metadata"] {
-            metadata["managedFields"] = .list(entries)
-            live["metadata"] = metadata
+    /// The fields that go because only kubectl still wanted them: not in the apply, and nobody else's.
+    func removals(live: Value, result: Value, by fieldManager: String) -> [FieldChange] {
+        func leaves(_ entries: [ManagedFields.Entry]) -> Set<FieldPath> {
+            entries.reduce(into: []) { $0.formUnion(ManagedFields.leaves(of: $1.fields)) }
         }
-        return live
+        let ours = ManagedFields(of: result).entries.filter { $0.manager == fieldManager }
+        return leaves(taken).subtracting(leaves(ours)).subtracting(leaves(others))
+            .filter { live[field: $0] != nil && result[field: $0] != nil }
+            .map { path in
+                FieldChange(
+                    path: path.description,
+                    before: path == Self.lastApplied ? "(what kubectl apply recorded)" : live[field: path], after: nil,
+                    owner: managers.first)
+            }
+            .sorted { $0.path < $1.path }
     }
 }

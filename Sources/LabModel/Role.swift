@@ -1,0 +1,75 @@
+import LabCore
+
+/// What the tasks of a role know of it: its name, its folder, its variables.
+package final class RoleContext: Sendable {
+    /// The name by which the role was asked for.
+    package let name: String
+    /// The role's folder.
+    package let path: String
+    /// `defaults/` of its dependencies, then its own.
+    package let defaults: [VariableLayer]
+    /// `vars/` of the roles that depend on it, of its dependencies, then its own.
+    package let variables: [VariableLayer]
+    /// What the play, or the role that depends on it, gave to it.
+    package let parameters: [VariableLayer]
+    /// The role that depends on this one or includes it.
+    package let parent: RoleContext?
+
+    package init(
+        name: String, path: String, defaults: [VariableLayer] = [], variables: [VariableLayer] = [],
+        parameters: [VariableLayer] = [], parent: RoleContext? = nil
+    ) {
+        self.name = name
+        self.path = path
+        self.defaults = defaults
+        self.variables = variables
+        self.parameters = parameters
+        self.parent = parent
+    }
+}
+
+/// Ordered tasks with defaults, from a folder.
+package struct Role: Sendable {
+    package var context: RoleContext
+    package var tasks: [TaskNode]
+    package var handlers: [TaskNode]
+    /// `verify/main.yml`; nil when the role has none.
+    package var verify: [TaskNode]?
+    /// The roles that run before this one, with theirs.
+    package var dependencies: [Role]
+    /// `meta/main.yml`.
+    package var metadata: RoleMetadata
+    /// What the role takes, by entry point (`main`).
+    package var argumentSpecifications: [String: ArgumentSpecification]
+
+    package init(
+        context: RoleContext, tasks: [TaskNode], handlers: [TaskNode] = [], verify: [TaskNode]? = nil,
+        dependencies: [Role] = [], metadata: RoleMetadata = RoleMetadata(),
+        argumentSpecifications: [String: ArgumentSpecification] = [:]
+    ) {
+        self.context = context
+        self.tasks = tasks
+        self.handlers = handlers
+        self.verify = verify
+        self.dependencies = dependencies
+        self.metadata = metadata
+        self.argumentSpecifications = argumentSpecifications
+    }
+
+    package var name: String { context.name }
+    package var path: String { context.path }
+}
+
+/// What a role says of itself in `meta/main.yml`.
+package struct RoleMetadata: Sendable {
+    package var allowsDuplicates: Bool
+    package var description: String?
+    /// The hosts that the role is for where nobody says otherwise (`galaxy_info.labctl.hosts`), a pattern.
+    package var hosts: String?
+
+    package init(allowsDuplicates: Bool = false, description: String? = nil, hosts: String? = nil) {
+        self.allowsDuplicates = allowsDuplicates
+        self.description = description
+        self.hosts = hosts
+    }
+}
