@@ -39,16 +39,23 @@ package struct ValidationScope: Sendable {
     /// Where the variables that are in scope hold this text, so that a mistake in a rendered value is shown where the
     /// user wrote it; nil when no file holds it.
     package var spanOfText: @Sendable (String) -> SourceSpan?
+    /// The host that the call is for (after `delegate_to`).
+    package var hostName: String
+    /// Where checks that need several calls keep what they have seen; nil judges the call by itself.
+    package var record: ValidationRecord?
 
     package init(
         hostAddresses: [(host: String, address: String)] = [], searchPaths: [String] = [],
         render: @escaping @Sendable (String, String) throws -> Value = { text, _ in .string(text) },
-        spanOfText: @escaping @Sendable (String) -> SourceSpan? = { _ in nil }
+        spanOfText: @escaping @Sendable (String) -> SourceSpan? = { _ in nil }, hostName: String = "",
+        record: ValidationRecord? = nil
     ) {
         self.hostAddresses = hostAddresses
         self.searchPaths = searchPaths
         self.render = render
         self.spanOfText = spanOfText
+        self.hostName = hostName
+        self.record = record
     }
 }
 
