@@ -41,6 +41,10 @@ package struct Role: Sendable {
     package var metadata: RoleMetadata
     /// What the role takes, by entry point (`main`).
     package var argumentSpecifications: [String: ArgumentSpecification]
+    /// The file of `tasks/` that is run, `main` unless `tasks_from` names another.
+    package var entryPoint = "main"
+    /// The keywords with which the role is used (`tags`, `when` …); its tasks have them already.
+    package var directives = Directives()
 
     package init(
         context: RoleContext, tasks: [TaskNode], handlers: [TaskNode] = [], verify: [TaskNode]? = nil,
@@ -58,6 +62,36 @@ package struct Role: Sendable {
 
     package var name: String { context.name }
     package var path: String { context.path }
+
+    /// What the role takes at the entry point that is run; nil when it does not say.
+    package var argumentSpecification: ArgumentSpecification? { argumentSpecifications[entryPoint] }
+
+    /// The role's dependencies, each before the role that needs it, and the role itself.
+    package var withDependencies: [Role] { dependencies.flatMap(\.withDependencies) + [self] }
+
+    /// The tasks of the role after those of its dependencies; of roles that are needed twice, once.
+    package var allTasks: [TaskNode] { [self].inRunningOrder().flatMap(\.tasks) }
+
+    /// The handlers of the role and of its dependencies.
+    package var allHandlers: [TaskNode] { [self].inRunningOrder().flatMap(\.handlers) }
+
+    /// Two uses of a role are the same when name, parameters, variables and conditions are.
+    fileprivate var identity: [String] {
+        let own = context.parameters + context.variables
+        return [path, entryPoint]
+            + own.flatMap { layer in layer.variables.map { "\($0.key)=\($0.value.raw.json(sortedKeys: true))" } }
+            + directives.tags.map { "tag \($0.value.json())" } + directives.when.map { "when \($0.text)" }
+    }
+}
+
+extension Sequence where Element == Role {
+    /// The roles with their dependencies before them; the same use of a role once, unless it allows duplicates.
+    package func inRunningOrder() -> [Role] {
+        var seen: Set<[String]> = []
+        return flatMap(\.withDependencies).filter { role in
+            role.metadata.allowsDuplicates || seen.insert(role.identity).inserted
+        }
+    }
 }
 
 /// What a role says of itself in `meta/main.yml`.
