@@ -116,7 +116,7 @@ extension Composer {
         let node = tree.nodes[index]
         if node.kind == .scalar, node.properties == 0 {
             if node.style != .plain { return tree.text(node) }
-            guard let value = tree.withText(node, { schema.resolve($0) }) else { return tree.text(node) }
+            guard let value = tree.withText(node, { schema.resolve($0, isKey: true) }) else { return tree.text(node) }
             return keyText(value, node)
         }
         let value = compose(index).value

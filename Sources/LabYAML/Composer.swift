@@ -100,13 +100,20 @@ struct Composer {
         let node = tree.nodes[index]
         var items: [SourceValue] = []
         var size = 1
+        let isPairs = schema == .ansible && (properties?.tag == Tag.orderedMap || properties?.tag == Tag.pairs)
         for child in tree.children(of: index) {
             let item = compose(child)
-            items.append(item.value)
+            items.append(isPairs ? Self.pair(item.value) : item.value)
             size &+= item.size
         }
         let tag = localTag(properties, for: node)
         return Composed(value: SourceValue(.list(items), span: tree.span(of: node), tag: tag), size: size)
+    }
+
+    /// The items of `!!omap` and `!!pairs` are tuples to PyYAML.
+    private static func pair(_ item: SourceValue) -> SourceValue {
+        guard let entry = item.entries?.first, item.entries?.count == 1 else { return item }
+        return SourceValue(.list([SourceValue(.string(entry.key), span: entry.keySpan), entry.value]), span: item.span)
     }
 
     private mutating func refuseExpansion(_ document: Int) {

@@ -20,6 +20,8 @@ extension Parser {
         if atEnd { return true }
         guard isFirstOnLine else { return false }
         if lineIndent <= parent {
+            // libyaml does not look at the column of a block scalar's indicator.
+            if dialect.isLax, lineIndent == parent, byte(pos) == .pipe || byte(pos) == .greater { return false }
             return
                 !(place.allowsSequenceAtParent && lineIndent == parent && pos - lineStart == parent
                 && byte(pos) == .dash && isSpace(pos + 1))

@@ -41,7 +41,7 @@ extension Parser {
     private mutating func readFlowSequenceEntry(opener: Int, parent: Int) throws(Failure) {
         let start = pos
         let index = nodes.count
-        if byte(pos) == .question, isFlowSeparator(pos + 1) {
+        if isKeyIndicator {
             let pair = open(.mapping, .flow, at: start, properties: 0)
             pos += 1
             tokenEnd = pos
@@ -72,7 +72,7 @@ extension Parser {
                 return
             case .comma:
                 throw .emptyFlowEntry(at: pos, opener: opener)
-            case .question where isFlowSeparator(pos + 1):
+            case .question where isKeyIndicator:
                 pos += 1
                 tokenEnd = pos
                 try readFlowKeyAndValue(opener: opener, parent: parent)
@@ -184,6 +184,9 @@ extension Parser {
     /// Whether the byte at `offset` may follow an indicator in a flow collection.
     @inline(__always)
     private func isFlowSeparator(_ offset: Int) -> Bool { isSpace(offset) || byte(offset).isFlowIndicator }
+
+    /// Whether `pos` is at the `?` of an explicit key; libyaml takes any `?` that starts an entry for one.
+    private var isKeyIndicator: Bool { byte(pos) == .question && (isFlowSeparator(pos + 1) || dialect.isLax) }
 
     /// Moves to the next token inside of a flow collection.
     @inline(__always)

@@ -11,7 +11,8 @@ extension Parser {
     private func checkIndicator(_ first: UInt8, inFlow: Bool) throws(Failure) {
         switch first {
         case .dash, .question, .colon:
-            if isSpace(pos + 1) || (inFlow && byte(pos + 1).isFlowIndicator) {
+            // libyaml takes the dash of `[-]` for text.
+            if isSpace(pos + 1) || (inFlow && byte(pos + 1).isFlowIndicator && !(dialect.isLax && first == .dash)) {
                 throw .misplacedIndicator(first, at: pos)
             }
         case .comma, .openBracket, .closeBracket, .openBrace, .closeBrace, .hash, .ampersand, .asterisk, .exclamation,

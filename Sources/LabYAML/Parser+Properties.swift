@@ -16,7 +16,11 @@ extension Parser {
                 result.tag = tag
                 result.tagRange = start..<pos
             }
-            guard isSpace(pos) || (inFlow && byte(pos).isFlowIndicator) else {
+            // libyaml lets a few more characters end an anchor, such as the colon of `&a:`.
+            let isEnded =
+                isSpace(pos) || (inFlow && byte(pos).isFlowIndicator)
+                || (dialect.isLax && byte(start) == .ampersand && [.colon, .comma, .question].contains(byte(pos)))
+            guard isEnded else {
                 throw .unexpectedAfterProperty(at: pos..<endOfWord(pos), property: start..<pos)
             }
             tokenEnd = pos
