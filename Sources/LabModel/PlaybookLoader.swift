@@ -27,6 +27,8 @@ package struct PlaybookLoader: Sendable {
 struct PlaybookReader {
     let environment: LoadEnvironment
     var collector = DiagnosticCollector()
+    /// Tasks of files that are included with a constant name.
+    var includedNodes: [TaskNode] = []
 
     init(environment: LoadEnvironment) { self.environment = environment }
 
@@ -235,6 +237,7 @@ struct PlaybookReader {
         let handlers = reader.list(section("handlers"), context)
         play.handlers = handlers + play.roles.flatMap(\.handlers) + reader.handlers
         play.exposedRoles += reader.exposedRoles
+        includedNodes += reader.includedNodes
         collector.add(reader.collector.diagnostics)
     }
 
@@ -255,6 +258,7 @@ struct PlaybookReader {
             roles.append(role)
         }
         collector.add(reader.collector.diagnostics)
+        includedNodes += reader.includedNodes
         play.roles = roles.inRunningOrder()
         play.exposedRoles += reader.exposedRoles
     }

@@ -9,6 +9,8 @@ struct TaskReader {
     var exposedRoles: [RoleContext] = []
     /// Handlers of imported roles.
     var handlers: [TaskNode] = []
+    /// Tasks of files that are included with a constant name, read for their mistakes.
+    var includedNodes: [TaskNode] = []
 
     init(environment: LoadEnvironment) { self.environment = environment }
 
