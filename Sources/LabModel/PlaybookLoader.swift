@@ -27,6 +27,8 @@ package struct PlaybookLoader: Sendable {
 struct PlaybookReader {
     let environment: LoadEnvironment
     var collector = DiagnosticCollector()
+    /// Tasks of files that are included with a constant name.
+    var includedNodes: [TaskNode] = []
 
     init(environment: LoadEnvironment) { self.environment = environment }
 
@@ -35,7 +37,8 @@ struct PlaybookReader {
     ) -> [Play] {
         guard let document = collector.attempt({ try environment.document(path) }) else { return [] }
         guard let items = document.list else {
-            let what = document.isNull ? "the playbook is empty" : "a playbook is a list of plays, not \(document.typeName)"
+            let what =
+                document.isNull ? "the playbook is empty" : "a playbook is a list of plays, not \(document.typeName)"
             collector.report(what, span: document.span, hint: "begin a play with '- hosts: …'")
             return []
         }
@@ -235,6 +238,7 @@ struct PlaybookReader {
         let handlers = reader.list(section("handlers"), context)
         play.handlers = handlers + play.roles.flatMap(\.handlers) + reader.handlers
         play.exposedRoles += reader.exposedRoles
+        includedNodes += reader.includedNodes
         collector.add(reader.collector.diagnostics)
     }
 
@@ -255,6 +259,7 @@ struct PlaybookReader {
             roles.append(role)
         }
         collector.add(reader.collector.diagnostics)
+        includedNodes += reader.includedNodes
         play.roles = roles.inRunningOrder()
         play.exposedRoles += reader.exposedRoles
     }

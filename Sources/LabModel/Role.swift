@@ -10,6 +10,8 @@ package final class RoleContext: Sendable {
     package let defaults: [VariableLayer]
     /// `vars/` of the roles that depend on it, of its dependencies, then its own.
     package let variables: [VariableLayer]
+    /// `vars/` of the role and its dependencies, which the whole play sees.
+    package let exports: [VariableLayer]
     /// What the play, or the role that depends on it, gave to it.
     package let parameters: [VariableLayer]
     /// The role that depends on this one or includes it.
@@ -17,12 +19,13 @@ package final class RoleContext: Sendable {
 
     package init(
         name: String, path: String, defaults: [VariableLayer] = [], variables: [VariableLayer] = [],
-        parameters: [VariableLayer] = [], parent: RoleContext? = nil
+        exports: [VariableLayer] = [], parameters: [VariableLayer] = [], parent: RoleContext? = nil
     ) {
         self.name = name
         self.path = path
         self.defaults = defaults
         self.variables = variables
+        self.exports = exports
         self.parameters = parameters
         self.parent = parent
     }

@@ -28,6 +28,8 @@ struct RoleReader {
     var collector = DiagnosticCollector()
     /// Roles imported by tasks of the role.
     var exposedRoles: [RoleContext] = []
+    /// Tasks of files that are included with a constant name.
+    var includedNodes: [TaskNode] = []
 
     init(environment: LoadEnvironment) { self.environment = environment }
 
@@ -37,7 +39,8 @@ struct RoleReader {
         guard !request.chain.contains(mark) || request.chain.count < 8 else {
             let way = request.chain.filter { $0.hasPrefix("role ") }.map { String($0.dropFirst(5)) } + [request.name]
             collector.report(
-                "the role '\(request.name)' needs itself: \(way.joined(separator: ", which needs "))", span: request.span)
+                "the role '\(request.name)' needs itself: \(way.joined(separator: ", which needs "))",
+                span: request.span)
             return nil
         }
         let found = collector.attempt {
@@ -63,9 +66,9 @@ struct RoleReader {
         let context = RoleContext(
             name: name, path: path,
             defaults: dependencies.flatMap(\.context.defaults) + provisional.defaults,
-            variables: (request.parent?.variables ?? []) + dependencies.flatMap(\.context.variables) + own
+            variables: (request.parent?.variables ?? []) + dependencies.flatMap(\.context.exports) + own
                 + request.variables,
-            parameters: parameters, parent: request.parent)
+            exports: dependencies.flatMap(\.context.exports) + own, parameters: parameters, parent: request.parent)
         var role = Role(
             context: context, tasks: [], dependencies: dependencies, metadata: metadata.values,
             argumentSpecifications: specifications(path, name: name, metadata: metadata.source))
@@ -77,6 +80,7 @@ struct RoleReader {
         if FileTree.isDirectory(Path.join(path, "verify")) { role.verify = tasks("verify", request, context, &reader) }
         collector.add(reader.collector.diagnostics)
         exposedRoles += reader.exposedRoles
+        includedNodes += reader.includedNodes
         return role
     }
 
@@ -89,16 +93,17 @@ struct RoleReader {
         let wanted = request.files[folder]
         let files = Self.files(wanted, in: Path.join(path, folder))
         if files.isEmpty, let wanted { reportMissing(wanted, folder, path: path, span: request.span) }
-        return files.compactMap { file in
-            collector.attempt {
-                let layer = try VariableFiles.load(file, level: level, owner: owner)
-                collector.add(layer.variables.values.flatMap { variable in
-                    guard case .template(let value) = variable.content else { return [Diagnostic]() }
-                    return Template.check(value)
-                })
-                return layer
+        var layers: [VariableLayer] = []
+        for file in files {
+            guard let layer = collector.attempt({ try VariableFiles.load(file, level: level, owner: owner) }) else {
+                continue
             }
+            for case .template(let value) in layer.variables.values.map(\.content) {
+                collector.add(Template.check(value))
+            }
+            layers.append(layer)
         }
+        return layers
     }
 
     private static func files(_ wanted: String?, in folder: String) -> [String] {

@@ -98,7 +98,7 @@ extension TaskReader {
         var inner = context
         inner.path = path
         inner.chain.append(path)
-        _ = file(inner)
+        includedNodes += file(inner)
     }
 
     // MARK: roles
@@ -267,7 +267,7 @@ extension Directives {
 
 extension VariableLayer {
     /// The same variables at another level.
-    func moved(to level: Origin.Level) -> VariableLayer {
+    package func moved(to level: Origin.Level) -> VariableLayer {
         var layer = VariableLayer(level)
         for (name, variable) in variables {
             layer.set(

@@ -9,6 +9,8 @@ struct TaskReader {
     var exposedRoles: [RoleContext] = []
     /// Handlers of imported roles.
     var handlers: [TaskNode] = []
+    /// Tasks of files that are included with a constant name, read for their mistakes.
+    var includedNodes: [TaskNode] = []
 
     init(environment: LoadEnvironment) { self.environment = environment }
 
@@ -65,7 +67,8 @@ struct TaskReader {
         var reader = DirectivesReader(level: .blockVars)
         for entry in entries where !reader.read(entry) {
             if !Keywords.block.contains(entry.key) {
-                let what = Keywords.task.contains(entry.key) || environment.signature(entry.key) != nil
+                let what =
+                    Keywords.task.contains(entry.key) || environment.signature(entry.key) != nil
                     ? "a block has no '\(entry.key)'" : "unknown keyword '\(entry.key)' of a block"
                 collector.report(
                     what, span: entry.keySpan,
