@@ -28,4 +28,27 @@ package enum YAML {
         }
         return try result.get()
     }
+
+    /// All documents of the stream as values with their places: scalars resolved under the schema, aliases followed,
+    /// merge keys applied (not under `core`), duplicate keys refused. An empty document is null; a stream without
+    /// documents has none.
+    ///
+    /// - Throws: every mistake that could be told apart, up to `limits.mistakes`.
+    package static func load(
+        _ file: SourceFile, schema: Schema, limits: Limits = Limits()
+    ) throws(YAMLError) -> [SourceValue] {
+        try compose(parse(file, schema: schema, limits: limits), schema: schema, limits: limits)
+    }
+
+    /// The values of a tree that was parsed before.
+    ///
+    /// - Throws: unknown aliases, duplicate keys, wrong tags, aliases that expand beyond `limits.expandedNodes`.
+    package static func compose(
+        _ tree: SyntaxTree, schema: Schema, limits: Limits = Limits()
+    ) throws(YAMLError) -> [SourceValue] {
+        var composer = Composer(tree: tree, schema: schema, limits: limits)
+        let values = composer.compose()
+        guard composer.diagnostics.isEmpty else { throw YAMLError(composer.diagnostics) }
+        return values
+    }
 }

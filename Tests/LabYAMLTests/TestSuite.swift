@@ -67,4 +67,51 @@ struct TestSuite {
             #expect(suiteCase.isError, "\(error.diagnostics)")
         }
     }
+
+    @Test(arguments: SuiteCase.all.filter { !$0.isError && $0.bytes("in.json") != nil })
+    func json(_ suiteCase: SuiteCase) throws {
+        let values = try YAML.load(suiteCase.source, schema: .core).map(\.value)
+        let expected = try SuiteCase.jsonDocuments(suiteCase.bytes("in.json") ?? [])
+        #expect(values.map(\.asJSON) == expected.map(\.asJSON))
+    }
+
+    /// What was read can be written and read again.
+    @Test(arguments: SuiteCase.all.filter { !$0.isError && $0.bytes("in.json") != nil })
+    func emit(_ suiteCase: SuiteCase) throws {
+        for schema in [Schema.core, .ansible] {
+            let values = try YAML.load(suiteCase.source, schema: .core).map(\.value)
+            let text = YAML.emit(documents: values)
+            let again = try YAML.load(SourceFile(path: "again.yaml", text: text), schema: schema)
+            #expect(again.map(\.value) == values, "\(text)")
+        }
+    }
+}
+
+extension SuiteCase {
+    /// The documents of an `in.json`, which stand one after the other without anything between them.
+    static func jsonDocuments(_ bytes: [UInt8]) throws -> [Value] {
+        var documents: [Value] = []
+        var start = 0
+        for end in bytes.indices where bytes[end] == UInt8(ascii: "\n") || end == bytes.count - 1 {
+            if let value = try? Value(json: bytes[start...end]) {
+                documents.append(value)
+                start = end + 1
+            }
+        }
+        let rest = bytes[start...].filter { $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: " ") }
+        guard rest.isEmpty else { throw InputError("unread text at \(start)") }
+        return documents
+    }
+}
+
+extension Value {
+    /// JSON has one type of numbers: 450 and 450.0 are the same.
+    var asJSON: Value {
+        switch self {
+        case .int(let value): .float(Double(value))
+        case .list(let items): .list(items.map(\.asJSON))
+        case .map(let entries): .map(entries.mapValues(\.asJSON))
+        default: self
+        }
+    }
 }

@@ -1,0 +1,163 @@
+import LabCore
+
+extension Composer {
+    /// Where the maps that `<<` merges go among the entries.
+    private struct Entries {
+        var list: [SourceValue.Entry] = []
+        var positions: [String: Int] = [:]
+        /// Above so many entries keys are looked up by hash.
+        static let linear = 8
+
+        mutating func position(of key: String) -> Int? {
+            if list.count <= Self.linear { return list.firstIndex { $0.key == key } }
+            if positions.count != list.count {
+                for (index, entry) in list.enumerated().dropFirst(positions.count) { positions[entry.key] = index }
+            }
+            return positions[key]
+        }
+
+        mutating func set(_ entry: SourceValue.Entry) {
+            if let position = position(of: entry.key) { list[position] = entry } else { list.append(entry) }
+        }
+    }
+
+    mutating func composeMapping(_ index: Int, _ properties: SyntaxTree.Properties?) -> Composed {
+        let node = tree.nodes[index]
+        var written = Entries()
+        var merged: [SourceValue.Entry] = []
+        var size = 1
+        var children = tree.children(of: index)
+        while let keyIndex = children.next(), let valueIndex = children.next() {
+            let keyNode = tree.nodes[keyIndex]
+            if isMerge(keyNode) {
+                let value = compose(valueIndex)
+                size &+= value.size
+                let entries = mergeEntries(value.value, key: keyNode)
+                if schema == .kubernetes {
+                    // go-yaml 2 merges in place: what is merged overrides the keys before it.
+                    for entry in entries { written.set(entry) }
+                } else {
+                    merged += entries
+                }
+                continue
+            }
+            let key = composeKey(keyIndex)
+            let value = compose(valueIndex)
+            size &+= value.size &+ 1
+            let keySpan = tree.span(of: keyNode)
+            let entry = SourceValue.Entry(key: key, keySpan: keySpan, value: value.value)
+            if let position = written.position(of: key) {
+                let first = written.list[position].keySpan
+                // A key that was merged is overridden; one that is written twice in this map is a mistake.
+                if let first, first.start.offset >= Int(node.start), first.start.offset < keySpan.start.offset {
+                    note(.duplicateKey(key, span: keySpan, first: first))
+                }
+                written.list[position] = entry
+            } else {
+                written.list.append(entry)
+            }
+        }
+        var entries = written.list
+        if !merged.isEmpty {
+            // As PyYAML: merged entries come first, and an entry of the map's own replaces a merged one in its place.
+            var all = Entries()
+            for entry in merged { all.set(entry) }
+            for entry in entries { all.set(entry) }
+            entries = all.list
+        }
+        let tag = localTag(properties, for: node)
+        return Composed(value: SourceValue(.map(entries), span: tree.span(of: node), tag: tag), size: size)
+    }
+
+    // MARK: Merging
+
+    private func isMerge(_ node: SyntaxTree.Node) -> Bool {
+        guard schema.mergesMaps, node.kind == .scalar, node.textEnd - node.textStart == 2 else { return false }
+        let tag = tree.properties(of: node)?.tag
+        guard tag == nil && node.style == .plain || tag == Tag.merge else { return false }
+        return tree.withText(node) { $0[0] == UInt8(ascii: "<") && $0[1] == UInt8(ascii: "<") }
+    }
+
+    /// The entries that `<<` brings in; of several maps the first one wins (https://yaml.org/type/merge.html).
+    private mutating func mergeEntries(_ value: SourceValue, key: SyntaxTree.Node) -> [SourceValue.Entry] {
+        switch value.content {
+        case .map(let entries):
+            return entries
+        case .list(let items):
+            var result: [SourceValue.Entry] = []
+            for item in items.reversed() {
+                if case .map(let entries) = item.content {
+                    result += entries
+                } else {
+                    refuseMerge(item, key: key)
+                }
+            }
+            return result
+        default:
+            refuseMerge(value, key: key)
+            return []
+        }
+    }
+
+    private mutating func refuseMerge(_ value: SourceValue, key: SyntaxTree.Node) {
+        note(
+            Diagnostic(
+                "`<<` merges maps, but this is \(value.typeName)", span: value.span,
+                notes: [Diagnostic.Note("the merge is here", span: tree.span(of: key))],
+                hint: value.string == nil
+                    ? "give it the alias of a map, `<<: *name`, or a list of such aliases"
+                    : "an alias starts with *: `<<: *\(value.string ?? "")`"))
+    }
+
+    // MARK: Keys
+
+    /// The text of a key; a key of another type is held by its canonical text.
+    private mutating func composeKey(_ index: Int) -> String {
+        let node = tree.nodes[index]
+        if node.kind == .scalar, node.properties == 0 {
+            if node.style != .plain { return tree.text(node) }
+            guard let value = tree.withText(node, { schema.resolve($0) }) else { return tree.text(node) }
+            return keyText(value, node)
+        }
+        let value = compose(index).value
+        return keyText(value.value, node)
+    }
+
+    private mutating func keyText(_ value: Value, _ node: SyntaxTree.Node) -> String {
+        if let text = schema.keyText(value) { return text }
+        let span = tree.span(of: node)
+        switch value {
+        case .null:
+            note(
+                Diagnostic(
+                    "a key cannot be null: the API server's JSON has no such keys", span: span,
+                    hint: "quote it when the text itself is meant"))
+        case .map where node.style == .flow && isTemplate(node):
+            note(
+                Diagnostic(
+                    "a value that starts with `{{` must be quoted", span: span,
+                    notes: [Diagnostic.Note("without quotes, `{` starts a map")],
+                    hint: "put the whole value into double quotes"))
+        default:
+            note(
+                Diagnostic(
+                    "a key must be a text, but this is \(value.typeName)", span: span,
+                    hint: "quote it when the text itself is meant"))
+        }
+        return tree.file.bytes[node.range].isEmpty ? "" : String(decoding: tree.file.bytes[node.range], as: UTF8.self)
+    }
+
+    /// Whether the map is the inner one of an unquoted `{{ … }}`.
+    private func isTemplate(_ node: SyntaxTree.Node) -> Bool {
+        node.start > 0 && tree.file.bytes[Int(node.start) - 1] == .openBrace
+    }
+}
+
+extension Diagnostic {
+    static func duplicateKey(_ key: String, span: SourceSpan, first: SourceSpan) -> Diagnostic {
+        Diagnostic(
+            "the key `\(key)` stands twice in one map", span: span,
+            notes: [Diagnostic.Note("the first one is here", span: first)],
+            hint: "remove or rename one of the two; YAML readers would silently use the last one")
+    }
+}

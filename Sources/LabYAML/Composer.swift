@@ -1,0 +1,119 @@
+import LabCore
+
+/// Turns the nodes of a document into values: follows aliases, resolves scalars, merges maps, refuses duplicate keys.
+struct Composer {
+    let tree: SyntaxTree
+    let schema: Schema
+    let limits: Limits
+    var diagnostics: [Diagnostic] = []
+
+    /// The anchored nodes of the document so far; an anchor may be given anew.
+    private var anchorsByName: [String: Int] = [:]
+    /// What the anchored nodes became. Their values share storage, so that an alias costs nothing to make.
+    private var anchored: [Int: Composed] = [:]
+    private var openAnchors: Set<Int> = []
+
+    /// A value and how many nodes it has after its aliases were followed.
+    struct Composed {
+        var value: SourceValue
+        var size: Int
+    }
+
+    init(tree: SyntaxTree, schema: Schema, limits: Limits) {
+        self.tree = tree
+        self.schema = schema
+        self.limits = limits
+    }
+
+    /// The values of all documents; `diagnostics` has what was wrong.
+    mutating func compose() -> [SourceValue] {
+        var values: [SourceValue] = []
+        for document in tree.documents {
+            anchorsByName.removeAll()
+            anchored.removeAll()
+            guard let root = tree.children(of: document).first(where: { _ in true }) else { continue }
+            let composed = self.compose(root)
+            let written = Int(tree.nodes[document].next) - document
+            if composed.size > max(limits.expandedNodes, 10 * written) { refuseExpansion(document) }
+            values.append(composed.value)
+            if diagnostics.count >= limits.mistakes { break }
+        }
+        return values
+    }
+
+    mutating func note(_ diagnostic: Diagnostic) {
+        if diagnostics.count < limits.mistakes { diagnostics.append(diagnostic) }
+    }
+
+    // MARK: Nodes
+
+    mutating func compose(_ index: Int) -> Composed {
+        let node = tree.nodes[index]
+        if node.kind == .alias { return composeAlias(node) }
+        let properties = tree.properties(of: node)
+        let anchor = properties?.anchor == nil ? nil : tree.anchor(of: node)
+        if let anchor {
+            anchorsByName[anchor] = index
+            openAnchors.insert(index)
+        }
+        var composed: Composed
+        switch node.kind {
+        case .sequence: composed = composeSequence(index, properties)
+        case .mapping: composed = composeMapping(index, properties)
+        default: composed = Composed(value: composeScalar(node, properties), size: 1)
+        }
+        if anchor != nil {
+            openAnchors.remove(index)
+            anchored[index] = composed
+        }
+        composed.size = min(composed.size, Int.max / 4)
+        return composed
+    }
+
+    private mutating func composeAlias(_ node: SyntaxTree.Node) -> Composed {
+        let name = tree.text(node)
+        let span = tree.span(of: node)
+        let failed = Composed(value: SourceValue(.null, span: span), size: 1)
+        guard let target = anchorsByName[name] else {
+            let nearest = nearestName(to: name, among: anchorsByName.keys.sorted())
+            note(
+                Diagnostic(
+                    "no anchor `&\(name)` stands before this alias", span: span,
+                    hint: nearest.map { "did you mean `*\($0)`?" }
+                        ?? "put `&\(name)` before the value that it stands for, or quote a text that starts with *"))
+            return failed
+        }
+        guard !openAnchors.contains(target), let composed = anchored[target] else {
+            note(
+                Diagnostic(
+                    "the alias stands for a value that it is itself a part of", span: span,
+                    notes: [Diagnostic.Note("the value starts here", span: tree.span(of: tree.nodes[target]))],
+                    hint: "write the part out that is meant"))
+            return failed
+        }
+        // The alias is where the value stands; what is in it keeps its places.
+        return Composed(
+            value: SourceValue(composed.value.content, span: span, tag: composed.value.tag), size: composed.size)
+    }
+
+    private mutating func composeSequence(_ index: Int, _ properties: SyntaxTree.Properties?) -> Composed {
+        let node = tree.nodes[index]
+        var items: [SourceValue] = []
+        var size = 1
+        for child in tree.children(of: index) {
+            let item = compose(child)
+            items.append(item.value)
+            size &+= item.size
+        }
+        let tag = localTag(properties, for: node)
+        return Composed(value: SourceValue(.list(items), span: tree.span(of: node), tag: tag), size: size)
+    }
+
+    private mutating func refuseExpansion(_ document: Int) {
+        note(
+            Diagnostic(
+                "the aliases of this document expand to more than \(limits.expandedNodes) values",
+                span: tree.file.span(tree.nodes[document].range.lowerBound..<tree.nodes[document].range.lowerBound),
+                hint: "aliases of aliases multiply; write less of them"))
+    }
+}
