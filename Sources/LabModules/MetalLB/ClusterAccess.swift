@@ -8,7 +8,7 @@ package protocol ClusterAccess: Sendable {
     /// nil when there is no such object, or the cluster serves no such kind.
     func get(_ kind: ClusterKind, namespace: String?, name: String) async throws -> Value?
 
-    /// All of them, or nil when the cluster serves no such kind. Without a namespace those of all namespaces.
+    /// All of them, each with its kind, or nil when the cluster serves no such kind. Without a namespace those of all namespaces.
     func list(_ kind: ClusterKind, namespace: String?, labels: String?) async throws -> [Value]?
 
     func create(_ kind: ClusterKind, _ object: Value) async throws

@@ -72,8 +72,14 @@ private let faults: [Fault] = [
             ]
         })),
     Fault(
-        line: "neighbour table: not checked: this machine has no interface in a network with 192.168.56.200",
-        laptop: FakeLaptop(local: ["10.0.0.1/8"])),
+        line:
+            "TLS through the address: FAILED: this machine has no interface in a network with 192.168.56.200, so nothing was sent",
+        laptop: FakeLaptop(
+            local: ["10.0.0.1/8"],
+            answers: { _ in
+                Issue.record("something was sent over the default route")
+                return ""
+            })),
     Fault(
         line:
             "neighbour table: not checked: 02:00:00:00:00:11 answers; whose it is: no node has an InternalIP in a network of this machine",
@@ -146,10 +152,12 @@ struct TrafficVerificationTests {
             ))
     }
 
-    @Test("in the sandbox everything that loopback lacks is named")
-    func sandbox() async throws {
+    @Test(
+        "in the sandbox everything that loopback lacks is named",
+        arguments: ["v1.36.2+labctl.sandbox", "v1.36.2-labctl-sandbox"])
+    func sandbox(version: String) async throws {
         let cluster = FakeCluster(
-            .init(announcers: [], hasEvents: false, version: "v1.36.2-labctl-sandbox"), configuration: configuration,
+            .init(announcers: [], hasEvents: false, version: version), configuration: configuration,
             nodes: labNodes)
         let verification = verification(cluster, failover: true)
         try await verification.run()

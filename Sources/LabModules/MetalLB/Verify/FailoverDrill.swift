@@ -68,7 +68,6 @@ extension TrafficVerification {
     private func checkMove(
         _ step: String, _ allocation: Allocation, to successor: String, _ surroundings: Surroundings
     ) async throws {
-        guard try isOnLink(allocation.address) else { return }
         let owners = try await poll(for: pace.announcement) { () -> [String]? in
             await laptop.nudge(allocation.address)
             guard

@@ -90,16 +90,6 @@ extension TrafficVerification {
             .map { "event \($0["reason"]?.string ?? ""): \($0["message"]?.string ?? "")" }
     }
 
-    /// Gives the items of a list the kind that lists leave out.
-    func typed(_ items: [Value]?, _ kind: ClusterKind) -> [Value] {
-        (items ?? []).map { item in
-            var item = item
-            item["apiVersion"] = .string(kind.apiVersion)
-            item["kind"] = .string(kind.kind)
-            return item
-        }
-    }
-
     // MARK: Removal
 
     func removeLeftovers() async throws -> [String] {
