@@ -32,7 +32,7 @@ extension Composer {
             if isMerge(keyNode) {
                 let value = compose(valueIndex)
                 size &+= value.size
-                let entries = mergeEntries(value.value, key: keyNode)
+                let entries = value.isBroken ? [] : mergeEntries(value.value, key: keyNode)
                 if schema == .kubernetes {
                     // go-yaml 2 merges in place: what is merged overrides the keys before it.
                     for entry in entries { written.set(entry) }
@@ -133,11 +133,13 @@ extension Composer {
                     "a key cannot be null: the API server's JSON has no such keys", span: span,
                     hint: "quote it when the text itself is meant"))
         case .map where node.style == .flow && isTemplate(node):
+            let range = Int(node.start) - 1..<min(Int(node.end) + 1, tree.file.bytes.count)
+            let text = String(decoding: tree.file.bytes[range], as: UTF8.self)
             note(
                 Diagnostic(
-                    "a value that starts with `{{` must be quoted", span: span,
+                    "a value that starts with `{{` must be quoted", span: tree.file.span(range),
                     notes: [Diagnostic.Note("without quotes, `{` starts a map")],
-                    hint: "put the whole value into double quotes"))
+                    hint: "put the whole value into double quotes" + (range.count < 60 ? ": \"\(text)\"" : "")))
         default:
             note(
                 Diagnostic(

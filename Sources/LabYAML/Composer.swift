@@ -17,6 +17,8 @@ struct Composer {
     struct Composed {
         var value: SourceValue
         var size: Int
+        /// An alias that led nowhere; what becomes of it is no second mistake.
+        var isBroken = false
     }
 
     init(tree: SyntaxTree, schema: Schema, limits: Limits) {
@@ -73,7 +75,7 @@ struct Composer {
     private mutating func composeAlias(_ node: SyntaxTree.Node) -> Composed {
         let name = tree.text(node)
         let span = tree.span(of: node)
-        let failed = Composed(value: SourceValue(.null, span: span), size: 1)
+        let failed = Composed(value: SourceValue(.null, span: span), size: 1, isBroken: true)
         guard let target = anchorsByName[name] else {
             let nearest = nearestName(to: name, among: anchorsByName.keys.sorted())
             note(

@@ -104,7 +104,7 @@ extension Parser {
                 return try readBlockMapping(map, column: keyColumn, firstKey: .some(key.range))
             }
             let properties = try merge(outer, inline)
-            let whole = try readPlainRest(scalar, parent: parent, inFlow: false)
+            let whole = try readPlainRest(scalar, parent: parent, opener: nil)
             if byte(pos) == .colon, !isFirstOnLine, isSpace(pos + 1) {
                 throw multiLineKey(whole.range, place: place)
             }
@@ -118,7 +118,7 @@ extension Parser {
         skipBlanks()
         if byte(pos) == .colon, isSpace(pos + 1) || afterKey == pos {
             let keyRange = Int(nodes[index].start)..<keyEnd
-            guard isSpace(pos + 1) else { throw .missingSpaceAfterColon(at: pos, key: keyRange) }
+            guard isSpace(pos + 1) else { throw missingSpace(pos, key: keyRange) }
             guard line == lineStart else { throw .keyOverLines(keyRange, colon: pos) }
             guard mayStartCollection else { throw nestedColon(in: keyRange, place: place) }
             try checkKey(keyRange, start: start, tabBefore: tabBefore)
@@ -262,7 +262,7 @@ extension Parser {
         guard column + lineStart == start else { throw .keyOverLines(range, colon: nil) }
         skipBlanks()
         guard byte(pos) == .colon else { throw missingColon(range) }
-        guard isSpace(pos + 1) else { throw .missingSpaceAfterColon(at: pos, key: nodes[index].range) }
+        guard isSpace(pos + 1) else { throw missingSpace(pos, key: nodes[index].range) }
         if tokenEnd - start > limits.implicitKey { try checkKeyLength(range) }
         pos += 1
         tokenEnd = pos
@@ -328,7 +328,9 @@ extension Parser {
             if atEnd { return false }
             if byte(pos).isBreak || byte(pos) == .hash { continue }
             if isAtDocumentMarker { return false }
-            if lineIndent <= column, !separatedByTab { return lineIndent == column }
+            if lineIndent < column, !separatedByTab { return false }
+            // Further lines without a colon belong to the same mistake.
+            if lineIndent == column, !separatedByTab, looksLikeEntry() { return true }
         }
     }
 }

@@ -54,7 +54,10 @@ extension Parser {
         // The key of a pair and its colon are on one line ([154], ns-s-implicit-yaml-key).
         try skipFlowSeparation(opener: opener, parent: parent)
         guard byte(pos) == .colon, isJSON || isFlowSeparator(pos + 1) else { return }
-        guard line == lineStart else { throw .keyOverLines(start..<keyEnd, colon: pos) }
+        guard line == lineStart else {
+            if lineIndent <= parent, looksLikeEntry() { throw unclosedBracket(opener, before: lineContent) }
+            throw .keyOverLines(start..<keyEnd, colon: pos)
+        }
         if keyEnd - start > limits.implicitKey { try checkKeyLength(start..<keyEnd) }
         insert(.mapping, .flow, before: index, at: start, properties: 0)
         try readFlowValue(opener: opener, parent: parent)
@@ -161,7 +164,7 @@ extension Parser {
             if atEnd { throw unclosedBracket(opener) }
             try checkPlainStart(inFlow: true)
             let first = try readPlainFirstLine(inFlow: true)
-            append(try readPlainRest(first, parent: parent, inFlow: true), properties: properties)
+            append(try readPlainRest(first, parent: parent, opener: opener), properties: properties)
             return false
         }
     }
@@ -178,7 +181,7 @@ extension Parser {
         }
         guard byte(pos) != closer else { return }
         if atEnd { throw unclosedBracket(opener) }
-        throw afterFlowEntry(entryEnd: entryEnd, closer: closer, opener: opener)
+        throw afterFlowEntry(entryEnd: entryEnd, closer: closer, opener: opener, parent: parent)
     }
 
     /// Whether the byte at `offset` may follow an indicator in a flow collection.
@@ -196,13 +199,13 @@ extension Parser {
         if atEnd { throw unclosedBracket(opener) }
         if lineStart != line, isFirstOnLine {
             if isAtDocumentMarker { throw markerInFlow(opener) }
-            if lineIndent <= parent { try checkFlowLine(parent: parent) }
+            if lineIndent <= parent { try checkFlowLine(parent: parent, opener: opener) }
         }
     }
 
     /// Refuses a line of a flow collection that is indented no deeper than the node around it (s-flow-line-prefix, [69]).
-    func checkFlowLine(parent: Int) throws(Failure) {
+    func checkFlowLine(parent: Int, opener: Int) throws(Failure) {
         if dialect.isLax { return }
-        if lineIndent <= parent { throw underindentedFlow(parent: parent) }
+        if lineIndent <= parent { throw underindentedFlow(parent: parent, opener: opener) }
     }
 }

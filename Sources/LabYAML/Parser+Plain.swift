@@ -69,11 +69,14 @@ extension Parser {
 
     /// Reads the further lines of a plain scalar (s-ns-plain-next-line, [134]) and folds them (6.5).
     ///
-    /// - Parameter parent: the column of the parent; lines that are indented no deeper are not part of the scalar.
+    /// - Parameters:
+    ///   - parent: the column of the parent; lines that are indented no deeper are not part of the scalar.
+    ///   - opener: where the flow collection around it starts, or nil.
     mutating func readPlainRest(
-        _ first: SyntaxTree.Node, parent: Int, inFlow: Bool
+        _ first: SyntaxTree.Node, parent: Int, opener: Int?
     ) throws(Failure) -> SyntaxTree.Node {
         guard pos < end, bytes[pos].isBreak else { return first }
+        let inFlow = opener != nil
         var scalar = first
         var isFolded = false
         while pos < end, bytes[pos].isBreak {
@@ -86,8 +89,8 @@ extension Parser {
             separatedByTab = lineContent - lineStart != lineIndent
             if atEnd || isAtDocumentMarker || byte(pos) == .hash { break }
             if lineIndent <= parent {
-                if !inFlow { break }
-                try checkFlowLine(parent: parent)
+                guard let opener else { break }
+                try checkFlowLine(parent: parent, opener: opener)
             }
             if inFlow, byte(pos).isFlowIndicator { break }
             if byte(pos) == .colon, isSpace(pos + 1) || (inFlow && byte(pos + 1).isFlowIndicator) { break }
@@ -123,7 +126,7 @@ extension Parser {
     /// Reads `*name` (c-ns-alias-node, [104]).
     mutating func readAlias() throws(Failure) -> SyntaxTree.Node {
         let start = pos
-        let name = try readAnchorName("an alias")
+        let name = try readAnchorName()
         tokenEnd = pos
         var node = SyntaxTree.Node(.alias, .plain, start: start, end: pos)
         node.textStart = UInt32(truncatingIfNeeded: name.lowerBound)
