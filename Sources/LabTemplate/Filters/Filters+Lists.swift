@@ -189,9 +189,8 @@ extension Filters {
                 } else {
                     throw Failure(
                         "an item has no '\(key)'",
-                        hint: nearestName(to: key, among: dict.entries.keys.compactMap(\.canonicalText)).map {
-                            "did you mean '\($0)'?"
-                        } ?? "give skip_missing=True to leave such items out")
+                        hint: suggestion(for: key, among: current.keyTexts)
+                            ?? "give skip_missing=True to leave such items out")
                 }
             }
             guard case .list(let list) = current else {

@@ -73,12 +73,11 @@ extension Filters {
             for key in keys {
                 guard let next = try call.evaluator.item(key, of: current) else {
                     let name = try key.text()
-                    var candidates: [String] = []
-                    if case .dict(let dict) = current { candidates = dict.entries.keys.compactMap(\.canonicalText) }
+                    let owner = current
                     return .undefined(
                         Undefined(
-                            name: name, message: "\(current.typeName) has no '\(name)'",
-                            hint: nearestName(to: name, among: candidates).map { "did you mean '\($0)'?" }))
+                            name: name, message: "\(owner.typeName) has no '\(name)'",
+                            hint: suggestion(for: name, among: owner.keyTexts)))
                 }
                 current = next
             }

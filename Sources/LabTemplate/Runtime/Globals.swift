@@ -150,7 +150,7 @@ enum Globals {
             if let fallback { return Object(fallback) }
             throw Failure(
                 "'\(name)' is undefined", kind: .undefined(name),
-                hint: nearestName(to: name, among: evaluator.scope.names).map { "did you mean '\($0)'?" })
+                hint: suggestion(for: name, among: evaluator.scope.names))
         }
     }
 }

@@ -6,4 +6,6 @@ enum Limits {
     static let textSize = 64 << 20
     /// Nested evaluations: expressions, macros in macros.
     static let depth = 200
+    /// Renderings within each other: a variable whose value is a template with a variable, and so on.
+    static let renderings = 40
 }

@@ -89,6 +89,12 @@ extension Object {
         }
     }
 
+    /// The keys of a dict as texts, for "did you mean".
+    var keyTexts: [String] {
+        guard case .dict(let dict) = self else { return [] }
+        return dict.untouched.map { Array($0.keys) } ?? dict.entries.keys.compactMap(\.canonicalText)
+    }
+
     /// What Python's `str()` gives.
     func text() throws -> String {
         switch self {

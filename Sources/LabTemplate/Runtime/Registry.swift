@@ -93,7 +93,7 @@ enum Registry {
             failure.hint = "did you mean '\(last)'?"
         } else {
             failure.hint =
-                nearestName(to: plain, among: filters.keys.sorted()).map { "did you mean '\($0)'?" }
+                suggestion(for: plain, among: filters.keys.sorted())
                 ?? (tests[plain] != nil ? "'\(plain)' is a test: write 'is \(plain)'" : nil)
         }
         return failure
@@ -107,7 +107,7 @@ enum Registry {
             failure.hint = "did you mean '\(last)'?"
         } else {
             failure.hint =
-                nearestName(to: plain, among: tests.keys.sorted()).map { "did you mean '\($0)'?" }
+                suggestion(for: plain, among: tests.keys.sorted())
                 ?? (filters[plain] != nil ? "'\(plain)' is a filter: write '… | \(plain)'" : nil)
         }
         return failure

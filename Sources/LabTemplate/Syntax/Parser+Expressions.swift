@@ -1,7 +1,8 @@
 import LabCore
 
 extension Parser {
-    private func make(_ kind: Expression.Kind, from start: Int) -> Expression {
+    /// Mutating, so that arguments that read tokens are evaluated before the end of the range is looked at.
+    private mutating func make(_ kind: Expression.Kind, from start: Int) -> Expression {
         Expression(kind: kind, range: start..<max(lastEnd, start))
     }
 
