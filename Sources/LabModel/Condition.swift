@@ -22,6 +22,10 @@ package struct Condition: Sendable {
         case .bool(let value):
             text = value ? "true" : "false"
             kind = .constant(value)
+        // Ansible takes an empty condition for one that holds; the lint warns of it.
+        case .null, .string(""):
+            text = ""
+            kind = .constant(true)
         case .string(let expression):
             text = expression
             kind = .expression(try Condition.parse(expression, span: source.span))
