@@ -188,7 +188,8 @@ private struct LintRun {
     }
 
     private mutating func conditions(of task: Task) {
-        for condition in task.directives.when + (task.changedWhen ?? []) + (task.failedWhen ?? []) + (task.until ?? []) {
+        for condition in task.directives.when + (task.changedWhen ?? []) + (task.failedWhen ?? []) + (task.until ?? [])
+        {
             if condition.text.isEmpty {
                 warn("the condition is empty, it always holds", condition.span ?? task.keywordSpans["when"])
             } else if condition.text.hasTemplateMarks {

@@ -39,7 +39,8 @@ struct RoleReader {
         guard !request.chain.contains(mark) || request.chain.count < 8 else {
             let way = request.chain.filter { $0.hasPrefix("role ") }.map { String($0.dropFirst(5)) } + [request.name]
             collector.report(
-                "the role '\(request.name)' needs itself: \(way.joined(separator: ", which needs "))", span: request.span)
+                "the role '\(request.name)' needs itself: \(way.joined(separator: ", which needs "))",
+                span: request.span)
             return nil
         }
         let found = collector.attempt {

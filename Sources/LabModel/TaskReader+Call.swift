@@ -137,7 +137,8 @@ extension TaskReader {
                 let span = value.span(ofBytes: pair.range)
                 entries.removeAll { $0.key == pair.key }
                 entries.append(
-                    SourceValue.Entry(key: pair.key, keySpan: span, value: SourceValue(.string(pair.value), span: span)))
+                    SourceValue.Entry(key: pair.key, keySpan: span, value: SourceValue(.string(pair.value), span: span))
+                )
             }
             call.arguments = SourceValue(.map(entries), span: value.span)
         }
