@@ -23,8 +23,9 @@ final class PlayContext: Sendable {
         self.allHosts = allHosts
         self.batch = batch
         // Ansible shows the defaults and variables of every role of a play to all of it (DEFAULT_PRIVATE_ROLE_VARS).
-        roleDefaults = play.roles.flatMap(\.context.defaults)
-        roleVariables = play.roles.flatMap(\.context.variables)
+        let roles = play.roles.map(\.context) + play.exposedRoles
+        roleDefaults = roles.flatMap(\.defaults)
+        roleVariables = roles.flatMap(\.variables)
         addedHandlers = Mutex(handlers)
     }
 
