@@ -108,6 +108,7 @@ extension Cluster {
                     "discovery.k8s.io",
                 ].contains(group)
         else { return }
+        if resource.kind == "DaemonSet" { setTemplateGeneration(&object, live: live) }
         guard let live else { return object.set(["metadata", "generation"], 1) }
         var wanted = object
         var former = live
@@ -115,6 +116,14 @@ extension Cluster {
         if resource.hasStatus || group == "apiextensions.k8s.io" { (wanted["status"], former["status"]) = (nil, nil) }
         let generation = live[path: ["metadata", "generation"]]?.int ?? 1
         object.set(["metadata", "generation"], .int(wanted == former ? generation : generation + 1))
+    }
+
+    /// DaemonSets count the changes of their template in an annotation, from the time before they had a status for it.
+    private func setTemplateGeneration(_ object: inout Value, live: Value?) {
+        let path = ["metadata", "annotations", "deprecated.daemonset.template.generation"]
+        let former = live?[path: path]?.string.flatMap { Int($0) }
+        let isSame = live?[path: ["spec", "template"]] == object[path: ["spec", "template"]]
+        object.put(path, .string(String(former.map { isSame ? $0 : $0 + 1 } ?? 1)))
     }
 
     private func initialStatus(_ object: inout Value, _ resource: APIResource, isNew: Bool) {

@@ -133,7 +133,7 @@ extension Cluster {
             written = customDefaults(schema, in: written)
         }
         written.set(["metadata", "managedFields"], nil)
-        var base = live ?? ["apiVersion": "", "kind": "", "metadata": .map([:])]
+        var base = live ?? Defaults.empty(endpoint.resource.kind)
         base.set(["metadata", "managedFields"], nil)
         return Updater(type: endpoint.type, version: endpoint.resource.groupVersion).update(
             live: base, object: written, owners: former, manager: manager, isCreate: live == nil,
@@ -177,7 +177,7 @@ extension Cluster {
             name: manager, operation: .update, updateVersion: endpoint.resource.groupVersion,
             subresource: subresource)
         var owners = ManagedFields(live?[path: ["metadata", "managedFields"]])
-        var base = live ?? ["apiVersion": "", "kind": "", "metadata": .map([:])]
+        var base = live ?? Defaults.empty(endpoint.resource.kind)
         base.set(["metadata", "managedFields"], nil)
         object.set(["metadata", "managedFields"], nil)
         if live != nil, base == object { return }

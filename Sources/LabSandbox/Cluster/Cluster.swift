@@ -67,8 +67,8 @@ package actor Cluster {
         guard !isStopped else { return }
         nextAction += 1
         let id = nextAction
-        pending[id] = Task {
-            try? await Task.sleep(for: delay)
+        pending[id] = Task { [sleep = options.sleep] in
+            try? await sleep(delay)
             self.run(id, action)
         }
     }

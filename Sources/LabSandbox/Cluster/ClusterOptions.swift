@@ -30,6 +30,9 @@ package struct ClusterOptions: Sendable {
     /// The wall clock behind creationTimestamp and the times of managedFields.
     package var now: @Sendable () -> Timestamp = ClusterOptions.wallClock
 
+    /// How the simulated controllers wait; tests hold them here.
+    package var sleep: @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
+
     package init() {}
 
     @Sendable private static func wallClock() -> Timestamp {

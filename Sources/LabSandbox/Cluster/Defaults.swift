@@ -42,6 +42,16 @@ enum Defaults {
         }
     }
 
+    /// What a built-in object holds before anybody wrote to it: fields that are never left out.
+    static func empty(_ kind: String) -> Value {
+        var object: Value = ["apiVersion": "", "kind": "", "metadata": .map([:])]
+        if kind == "Event" {
+            object["eventTime"] = .null
+            object["reportingInstance"] = ""
+        }
+        return object
+    }
+
     private static func namespace(_ object: inout Value) {
         if let name = object[path: ["metadata", "name"]] {
             object.fill(["metadata", "labels"], .map([:]))
