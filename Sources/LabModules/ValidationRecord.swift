@@ -8,6 +8,7 @@ import Synchronization
 /// `Module.validate` adds to it; the engine asks `finish` for the verdict when it has shown it every call.
 package final class ValidationRecord: Sendable {
     private let tallies = Mutex<OrderedDictionary<String, any ValidationTally>>([:])
+    private let isIncomplete = Mutex(false)
 
     package init() {}
 
@@ -20,16 +21,18 @@ package final class ValidationRecord: Sendable {
         }
     }
 
+    /// Says that a call could not be looked at: what is missing then is no mistake, for that call may bring it.
+    package func markIncomplete() { isIncomplete.withLock { $0 = true } }
+
     /// The mistakes that show when all calls are taken together.
-    ///
-    /// - Parameter isComplete: whether every call could be looked at. What is missing is then no mistake: the call that
-    ///   could not be looked at may bring it.
-    package func finish(isComplete: Bool) -> [Diagnostic] {
-        tallies.withLock { Array($0.values) }.flatMap { $0.finish(isComplete: isComplete) }
+    package func finish() -> [Diagnostic] {
+        let isComplete = isIncomplete.withLock { !$0 }
+        return tallies.withLock { Array($0.values) }.flatMap { $0.finish(isComplete: isComplete) }
     }
 }
 
 /// What one kind of check has gathered from the calls of a run.
 package protocol ValidationTally: Sendable {
+    /// The mistakes; `isComplete` tells whether every call was looked at.
     func finish(isComplete: Bool) -> [Diagnostic]
 }

@@ -105,7 +105,8 @@ extension Value {
         switch (self, step) {
         case (.map(var entries), .key(let key)):
             guard let child = entries[key] else { return self }
-            entries[key] = rest.isEmpty ? nil : child.removing(rest)
+            // Not a conditional expression: there, nil would be the value null.
+            if rest.isEmpty { entries[key] = nil } else { entries[key] = child.removing(rest) }
             return .map(entries)
         case (.list(var items), .index(let index)) where items.indices.contains(index):
             if rest.isEmpty { items.remove(at: index) } else { items[index] = items[index].removing(rest) }

@@ -22,13 +22,15 @@ private struct Fault: Sendable, CustomTestStringConvertible {
     var behaviour = FakeCluster.Behaviour()
     var laptop = FakeLaptop()
     var nodes: [Value] = labNodes
+    /// What is waited for in vain.
+    var expiring: WritableKeyPath<TrafficVerification.Pace, Duration> & Sendable = \.settling
     var testDescription: String { line }
 }
 
 private let faults: [Fault] = [
     Fault(
         line: "address: FAILED: Service default/labctl-probe got no address within 0.1 s",
-        behaviour: .init(address: nil)),
+        behaviour: .init(address: nil), expiring: \.allocation),
     Fault(
         line: "address: FAILED: 10.0.0.1 is in no range of pool lab-pool", behaviour: .init(address: "10.0.0.1")),
     Fault(
@@ -40,16 +42,17 @@ private let faults: [Fault] = [
         behaviour: .init(pool: nil)),
     Fault(
         line: "announcing node: FAILED: no node says that it announces 192.168.56.200",
-        behaviour: .init(announcers: [], eventNode: "none", hasEvents: false)),
+        behaviour: .init(announcers: [], eventNode: "none", hasEvents: false), expiring: \.announcement),
     Fault(
         line: "announcing node: FAILED: 2 nodes say that they announce 192.168.56.200: w1, w2",
-        behaviour: .init(announcers: ["w1", "w2"], eventNode: "both")),
+        behaviour: .init(announcers: ["w1", "w2"], eventNode: "both"), expiring: \.announcement),
     Fault(
         line: "announcing node: FAILED: ServiceL2Status names w1, but the last event names w2",
         behaviour: .init(eventNode: "w2")),
     Fault(
         line: "TLS through the address: FAILED: the certificate is another cluster's",
-        laptop: FakeLaptop(answers: { _ in throw ModuleError("the certificate is another cluster's") })),
+        laptop: FakeLaptop(answers: { _ in throw ModuleError("the certificate is another cluster's") }),
+        expiring: \.reachability),
     Fault(
         line: "neighbour table: FAILED: 192.168.56.200 answers, but is not in the neighbour table",
         laptop: FakeLaptop(table: { [] })),
@@ -91,11 +94,13 @@ struct TrafficVerificationTests {
     private func verification(
         _ cluster: FakeCluster, _ laptop: FakeLaptop = FakeLaptop(), pools: [String] = ["lab-pool"],
         failover: Bool = false,
-        wait: Duration = .milliseconds(50)
+        expiring: WritableKeyPath<TrafficVerification.Pace, Duration> & Sendable = \.settling
     ) -> TrafficVerification {
-        let pace = TrafficVerification.Pace(
-            allocation: wait, announcement: wait, reachability: wait, failover: wait, removal: .milliseconds(50),
-            settling: .zero, interval: .milliseconds(1))
+        // Nothing runs out of time, however busy the machine is, but what the test wants to.
+        var pace = TrafficVerification.Pace(
+            allocation: .seconds(60), announcement: .seconds(60), reachability: .seconds(60), failover: .seconds(60),
+            removal: .seconds(60), settling: .zero, interval: .milliseconds(1))
+        pace[keyPath: expiring] = .milliseconds(50)
         return TrafficVerification(
             cluster: cluster, laptop: laptop, namespace: "metallb-system", pools: pools, withFailover: failover,
             pace: pace,
@@ -127,7 +132,7 @@ struct TrafficVerificationTests {
     @Test("one fault is told as that fault, and nothing of the probe is left", arguments: faults)
     fileprivate func oneFault(fault: Fault) async throws {
         let cluster = FakeCluster(fault.behaviour, configuration: configuration, nodes: fault.nodes)
-        let verification = verification(cluster, fault.laptop)
+        let verification = verification(cluster, fault.laptop, expiring: fault.expiring)
         try await verification.run()
         #expect(lines(verification).contains(fault.line))
         #expect(verification.log.all.count { $0.result == .failed } == (fault.line.contains("FAILED") ? 1 : 0))
@@ -221,7 +226,7 @@ struct TrafficVerificationTests {
     @Test("fail-over with nobody to take over fails, and the node is put back")
     func failoverFails() async throws {
         let cluster = FakeCluster(configuration: configuration, nodes: labNodes)
-        let verification = verification(cluster, failover: true)
+        let verification = verification(cluster, failover: true, expiring: \.failover)
         try await verification.run()
         #expect(
             lines(verification).contains(
@@ -268,7 +273,8 @@ struct TrafficVerificationTests {
     func removalFails() async throws {
         var behaviour = FakeCluster.Behaviour()
         behaviour.deletes = false
-        let verification = verification(FakeCluster(behaviour, configuration: configuration, nodes: labNodes))
+        let verification = verification(
+            FakeCluster(behaviour, configuration: configuration, nodes: labNodes), expiring: \.removal)
         try await verification.run()
         let last = try #require(verification.log.all.last)
         #expect(last.result == .failed)
