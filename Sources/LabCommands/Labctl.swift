@@ -28,9 +28,14 @@ package struct Labctl: AsyncParsableCommand {
             """,
         version: labctlVersion,
         groupedSubcommands: [
-            CommandGroup(name: "Provision", subcommands: [Provision.self, PlanRoles.self, Verify.self, Play.self]),
-            CommandGroup(name: "Look", subcommands: [ListInventory.self, ListTasks.self, Explain.self, Lint.self, ShowYAML.self]),
-            CommandGroup(name: "Reach", subcommands: [Exec.self, Doctor.self]),
+            CommandGroup(
+                name: "Provision", subcommands: [Provision.self, PlanRoles.self, Verify.self, PlayPlaybooks.self]),
+            CommandGroup(
+                name: "Look",
+                subcommands: [
+                    ListInventory.self, ListTasks.self, Explain.self, ListModules.self, Lint.self, ShowYAML.self,
+                ]),
+            CommandGroup(name: "Reach", subcommands: [Exec.self]),
             CommandGroup(name: "Try", subcommands: [SandboxCommand.self]),
         ])
 
@@ -47,14 +52,17 @@ package struct Labctl: AsyncParsableCommand {
             } else {
                 try command.run()
             }
-            exit(0)
+            end(0)
         } catch let error as any DiagnosticError {
             Failure.show(error)
-            exit(error.failureClass.rawValue)
+            end(error.failureClass.rawValue)
         } catch is CancellationError {
-            exit(FailureClass.interrupted.rawValue)
+            end(FailureClass.interrupted.rawValue)
         } catch {
             exit(withError: error)
         }
     }
 }
+
+/// The C library's `exit`, which `ParsableArguments.exit(withError:)` hides within a command.
+private func end(_ status: Int32) -> Never { exit(status) }

@@ -1,4 +1,6 @@
 import ArgumentParser
+import LabCore
+import LabModel
 import LabTransport
 
 extension HostKeyPolicy: ExpressibleByArgument {}
@@ -36,5 +38,23 @@ struct ConnectionOptions: ParsableArguments {
 
     func validate() throws {
         guard connectTimeout > 0 else { throw ValidationError("--connect-timeout is a number of seconds above 0") }
+    }
+}
+
+extension ConnectionOptions {
+    /// Adds what the command line says of the way to a host, which the inventory's words win over.
+    func adjust(_ endpoint: inout Endpoint) {
+        if endpoint.user == nil { endpoint.user = user }
+        if let privateKey { endpoint.identityFiles.append(privateKey) }
+        if let hostKeyChecking { endpoint.hostKeyPolicy = hostKeyChecking }
+        endpoint.connectTimeout = min(endpoint.connectTimeout, .seconds(connectTimeout))
+    }
+
+    /// The keywords that the command line sets for tasks that have none of their own.
+    func directives() throws -> Directives {
+        var directives = Directives()
+        if become { directives.become = try Templated("become", SourceValue(true)) }
+        if let becomeUser { directives.becomeUser = try Templated("become_user", SourceValue(.string(becomeUser))) }
+        return directives
     }
 }

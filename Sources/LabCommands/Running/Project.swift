@@ -25,11 +25,10 @@ struct Project {
         _ hosts: InventoryOptions, _ variables: VariableOptions, sandbox: SandboxUse? = nil,
         playbookDirectory: String = "."
     ) async throws -> Project {
-        var registry = ModuleRegistry.builtIn(environment: Surroundings.environment)
-        registry.registerKubernetes()
+        let registry = modules()
         let extra = try ExtraVariables.parse(variables.extraVars)
         let inventory = try await Self.inventory(
-            hosts, sandbox: sandbox, playbookDirectory: playbookDirectory, isListed: true)
+            hosts, sandbox: sandbox, playbookDirectory: playbookDirectory)
         let environment = LoadEnvironment(
             catalog: registry, roles: RoleFinder(directory: playbookDirectory), extraVariables: [extra])
         return Project(
@@ -38,13 +37,18 @@ struct Project {
             sandbox: sandbox)
     }
 
+    /// All modules that labctl has.
+    static func modules() -> ModuleRegistry {
+        ModuleRegistry.builtIn(environment: Surroundings.environment)
+    }
+
     /// Where the inventory is when nobody says so.
     private static let usualInventories = [
         "Inventory/lab.yml", "Inventory", "inventory", "inventory.yml", "inventory.yaml", "inventory.ini", "hosts",
     ]
 
     private static func inventory(
-        _ options: InventoryOptions, sandbox: SandboxUse?, playbookDirectory: String, isListed: Bool
+        _ options: InventoryOptions, sandbox: SandboxUse?, playbookDirectory: String
     ) async throws -> Inventory {
         var sources = options.inventory
         if sources.isEmpty, let sandbox {
@@ -62,7 +66,9 @@ struct Project {
             }
         }
         let vagrant = sources.contains("vagrant") ? try await VagrantConfiguration.read() : nil
-        let loader = InventoryLoader(runner: vagrant.map { text in { _, _ in text } })
+        let runner: InventoryLoader.CommandRunner? =
+            if let vagrant { { @Sendable _, _ in vagrant } } else { nil }
+        let loader = InventoryLoader(runner: runner)
         var inventory = try loader.load(sources)
         if sandbox != nil, options.inventory.isEmpty {
             // The lab's variables hold in the sandbox as well; only its hosts are others.

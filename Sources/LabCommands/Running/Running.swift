@@ -28,20 +28,21 @@ struct Running {
     /// Runs the plays to their end.
     ///
     /// - Throws: `ExitCode` with the report's exit code, unless that is 0.
-    func run(_ title: String, _ plays: [Play], in project: Project) async throws {
+    func run(_ title: String, _ plays: [LabModel.Play], in project: Project) async throws {
         let reporter = makeReporter()
         let engine = Engine(
             registry: project.registry,
             transport: SSHTransport(
                 configuration: SSHSettings(
                     prompt: { SecretPrompt.answer($0) }, environment: Surroundings.environment)),
-            local: LocalTransport(), insight: KubectlInsight())
+            local: LocalTransport())
         var options = options
         options.extraVariables = [project.extraVariables] + options.extraVariables
         if connection.askPass { options.password = try asked("login password: ") }
         if connection.askBecomePass { options.becomePassword = try asked("sudo password: ") }
-        options.adjustEndpoint = adjustment()
-        let plan = RunPlan(title: title, inventory: project.inventory, plays: plays.map(adjusted), options: options)
+        options.directives = try connection.directives()
+        options.adjustEndpoint = { [connection] in connection.adjust(&$0) }
+        let plan = RunPlan(title: title, inventory: project.inventory, plays: plays, options: options)
         for warning in project.inventory.warnings { reporter.handle(.told(warning)) }
         let report = try await withInterruption(
             onInterruption: { tell("interrupted: closing; again to stop at once") }
@@ -72,28 +73,5 @@ struct Running {
                     showsDiff: options.isDiff, isVerbose: output.verbose),
                 sink: stream)
         }
-    }
-
-    /// What the command line says of the way to hosts.
-    private func adjustment() -> @Sendable (inout Endpoint) -> Void {
-        let connection = connection
-        return { endpoint in
-            if endpoint.user == nil { endpoint.user = connection.user }
-            if let key = connection.privateKey { endpoint.identityFiles.append(key) }
-            if let policy = connection.hostKeyChecking { endpoint.hostKeyPolicy = policy }
-            endpoint.connectTimeout = min(endpoint.connectTimeout, .seconds(connection.connectTimeout))
-        }
-    }
-
-    /// The play with what the command line says of `become`, which keywords and variables win over.
-    private func adjusted(_ play: Play) -> Play {
-        var play = play
-        if connection.become || connection.becomeUser != nil {
-            var layer = VariableLayer(.playVars)
-            if connection.become { layer.set("ansible_become", value: true) }
-            if let user = connection.becomeUser { layer.set("ansible_become_user", value: .string(user)) }
-            play.variables.insert(layer, at: 0)
-        }
-        return play
     }
 }

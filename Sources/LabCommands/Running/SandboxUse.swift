@@ -17,7 +17,8 @@ struct SandboxUse: Sendable {
     static func start(tell: (String) -> Void) async throws -> SandboxUse {
         let executable = try ownExecutable()
         let assets = Surroundings.environment["KUBEBUILDER_ASSETS"].flatMap { $0.isEmpty ? nil : $0 }
-        let sandbox = try await Sandbox.up(SandboxOptions(project: ".", executable: executable, assets: assets))
+        let sandbox = try await Sandbox.up(
+            LabSandbox.SandboxOptions(project: ".", executable: executable, assets: assets))
         tell(sandbox.kind.sentence)
         if !sandbox.wasRunning { tell("started it; `labctl sandbox down` ends it") }
         return SandboxUse(sandbox: sandbox)
