@@ -46,8 +46,8 @@ import Testing
             "{{ text | ansible.utils.ipaddr }}", "unknown filter 'ansible.utils.ipaddr'",
             hint: "the filters of ansible.utils and ansible.netcommon are not available", at: "ansible.utils.ipaddr"),
         Case(
-            "{{ [1] | random }}", "unknown filter 'random'",
-            hint: "a run has to give the same result twice: give it a seed, or choose with another filter", at: "random"
+            "{{ [1] | random }}", "the filter 'random' needs a seed, since a run has to give the same result twice",
+            hint: "write '… | random(seed=inventory_hostname)'", at: "random"
         ),
         Case(
             "{{ text is length }}", "unknown test 'length'", hint: "'length' is a filter: write '… | length'",

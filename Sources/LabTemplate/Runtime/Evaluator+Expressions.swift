@@ -21,6 +21,7 @@ extension Evaluator {
     private func compound(_ expression: Expression) throws -> Object {
         switch expression.kind {
         case .constant, .name: return try evaluate(expression)
+        case .embedded(let text): return Object(try Template.parse(text).render(scope))
         case .list(let items): return .list(try items.map(evaluate))
         case .tuple(let items): return .tuple(try items.map(evaluate))
         case .dict(let entries): return try dict(entries)

@@ -90,6 +90,7 @@ struct PythonRange {
     let stop: Int
     let step: Int
 
+    /// The bounds are below 2^62, so that nothing overflows.
     var count: Int {
         if step > 0 { return start < stop ? (stop - start - 1) / step + 1 : 0 }
         return start > stop ? (start - stop - 1) / -step + 1 : 0

@@ -159,7 +159,7 @@ extension Parser {
                 text += more
                 advance()
             }
-            return make(.constant(.string(text)), from: start)
+            return make(literal(text), from: start)
         case .integer(let value):
             advance()
             return make(.constant(.int(value)), from: start)
@@ -223,7 +223,14 @@ extension Parser {
             } else if current.isOperator(.leftBracket) {
                 result = try subscription(result, from: start)
             } else if current.isOperator(.leftParenthesis) {
-                result = make(.call(result, try arguments()), from: start)
+                var arguments = try arguments()
+                if case .name(let name) = result.kind, ["lookup", "query", "q"].contains(name) {
+                    arguments.positional = arguments.positional.map { argument in
+                        guard case .constant(.string(let text)) = argument.kind else { return argument }
+                        return Expression(kind: literal(text, isLookupTerm: true), range: argument.range)
+                    }
+                }
+                result = make(.call(result, arguments), from: start)
             } else {
                 return result
             }
