@@ -12,6 +12,8 @@ struct Composer {
     /// What the anchored nodes became. Their values share storage, so that an alias costs nothing to make.
     private var anchored: [Int: Composed] = [:]
     private var openAnchors: Set<Int> = []
+    /// Entries that were merged in the document so far.
+    var merged = 0
 
     /// A value and how many nodes it has after its aliases were followed.
     struct Composed {
@@ -33,15 +35,19 @@ struct Composer {
         for document in tree.documents {
             anchorsByName.removeAll()
             anchored.removeAll()
+            merged = 0
             guard let root = tree.children(of: document).first(where: { _ in true }) else { continue }
             let composed = self.compose(root)
             let written = Int(tree.nodes[document].next) - document
-            if composed.size > max(limits.expandedNodes, 10 * written) { refuseExpansion(document) }
+            if Self.add(composed.size, merged) > max(limits.expandedNodes, 10 * written) { refuseExpansion(document) }
             values.append(composed.value)
             if diagnostics.count >= limits.mistakes { break }
         }
         return values
     }
+
+    /// A sum that stays far below overflow: aliases of aliases multiply.
+    static func add(_ size: Int, _ other: Int) -> Int { min(size + other, 1 << 50) }
 
     mutating func note(_ diagnostic: Diagnostic) {
         if diagnostics.count < limits.mistakes { diagnostics.append(diagnostic) }
@@ -68,7 +74,6 @@ struct Composer {
             openAnchors.remove(index)
             anchored[index] = composed
         }
-        composed.size = min(composed.size, Int.max / 4)
         return composed
     }
 
@@ -106,7 +111,7 @@ struct Composer {
         for child in tree.children(of: index) {
             let item = compose(child)
             items.append(isPairs ? Self.pair(item.value) : item.value)
-            size &+= item.size
+            size = Self.add(size, item.size)
         }
         let tag = localTag(properties, for: node)
         return Composed(value: SourceValue(.list(items), span: tree.span(of: node), tag: tag), size: size)
@@ -116,6 +121,20 @@ struct Composer {
     private static func pair(_ item: SourceValue) -> SourceValue {
         guard let entry = item.entries?.first, item.entries?.count == 1 else { return item }
         return SourceValue(.list([SourceValue(.string(entry.key), span: entry.keySpan), entry.value]), span: item.span)
+    }
+
+    /// Whether merging may go on: `<<` copies the entries of a map, so that many merges of a large map cost their product.
+    mutating func countMerged(_ count: Int, at span: SourceSpan?) -> Bool {
+        let limit = max(limits.expandedNodes, 10 * tree.nodes.count)
+        let wasBelow = merged <= limit
+        merged = Self.add(merged, count)
+        if merged > limit, wasBelow {
+            note(
+                Diagnostic(
+                    "the merges of this document add up to more than \(limit) entries", span: span,
+                    hint: "merge smaller maps"))
+        }
+        return merged <= limit
     }
 
     private mutating func refuseExpansion(_ document: Int) {

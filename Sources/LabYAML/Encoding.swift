@@ -95,7 +95,11 @@ enum Encoding: Sendable {
                     index += 1
                 } else {
                     index = inspectCharacter(bytes, at: index, isLax: isLax, &result)
-                    if result.failures.count >= limit || result.quotedOnly.count > 100_000 { return result }
+                    if result.failures.count >= limit { return result }
+                    if result.quotedOnly.count > 10_000 {
+                        result.failures.append(.controlCharacter(0x7F, at: result.quotedOnly[0]))
+                        return result
+                    }
                 }
             }
         }

@@ -291,12 +291,19 @@ extension Parser {
     private mutating func isAtNextEntry(of column: Int, after entry: Int) throws(Failure) -> Bool {
         skipSeparation()
         if atEnd { return false }
+        if nodes.count > limits.nodes { throw tooManyNodes() }
         guard isFirstOnLine else { throw trailing(entry: entry) }
         if isAtDocumentMarker { return false }
         if separatedByTab { throw tabIndentation() }
         if lineIndent == column { return true }
         guard lineIndent < column else { throw overindented(column: column, entry: entry) }
         return false
+    }
+
+    func tooManyNodes() -> Failure {
+        Failure(
+            "the file has more than \(limits.nodes) values", at: pos..<min(pos + 1, end),
+            hint: "split the file", resumable: false)
     }
 
     mutating func enter(at start: Int) throws(Failure) {

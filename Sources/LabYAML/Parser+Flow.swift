@@ -172,6 +172,7 @@ extension Parser {
     /// Moves over the comma after an entry, or to the closing bracket.
     private mutating func readFlowComma(closer: UInt8, opener: Int, parent: Int) throws(Failure) {
         let entryEnd = tokenEnd
+        if nodes.count > limits.nodes { throw tooManyNodes() }
         try skipFlowSeparation(opener: opener, parent: parent)
         if byte(pos) == .comma {
             pos += 1
