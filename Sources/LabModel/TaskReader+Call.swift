@@ -70,8 +70,7 @@ extension TaskReader {
             let near = isModule ? module ?? keyword : keyword ?? (hasModule ? nil : module)
             collector.report(
                 "unknown \(isModule ? "module" : "keyword") '\(name)'", span: entry.keySpan,
-                hint: near.map { "did you mean '\($0)'?" }
-                    ?? (isModule ? "'labctl modules' lists what there is" : nil))
+                hint: near.map { "did you mean '\($0)'?" })
         }
     }
 
