@@ -85,9 +85,11 @@ extension KubeClient {
     /// - Throws: `KubeError`.
     package func merge(
         _ patch: Value, _ resource: APIResource, reference: ObjectReference, fieldManager: String, dryRun: Bool,
-        span: SourceSpan? = nil
+        validation: ApplySettings.FieldValidation = .warn, span: SourceSpan? = nil
     ) async throws -> WriteResult {
-        var query: [(name: String, value: String)] = [("fieldManager", fieldManager)]
+        var query: [(name: String, value: String)] = [
+            ("fieldManager", fieldManager), ("fieldValidation", validation.rawValue),
+        ]
         if dryRun { query.append(("dryRun", "All")) }
         var request = HTTPRequest(
             .patch, resource.path(namespace: reference.namespace, name: reference.name) + queryString(query),
@@ -108,9 +110,11 @@ extension KubeClient {
     /// - Throws: `KubeError`.
     package func create(
         _ object: Value, _ resource: APIResource, reference: ObjectReference, fieldManager: String, dryRun: Bool,
-        span: SourceSpan? = nil
+        validation: ApplySettings.FieldValidation = .warn, span: SourceSpan? = nil
     ) async throws -> WriteResult {
-        var query: [(name: String, value: String)] = [("fieldManager", fieldManager)]
+        var query: [(name: String, value: String)] = [
+            ("fieldManager", fieldManager), ("fieldValidation", validation.rawValue),
+        ]
         if dryRun { query.append(("dryRun", "All")) }
         return try await write(
             HTTPRequest(
@@ -124,9 +128,11 @@ extension KubeClient {
     /// - Throws: `KubeError`.
     package func replace(
         _ object: Value, _ resource: APIResource, reference: ObjectReference, fieldManager: String, dryRun: Bool,
-        span: SourceSpan? = nil
+        validation: ApplySettings.FieldValidation = .warn, span: SourceSpan? = nil
     ) async throws -> WriteResult {
-        var query: [(name: String, value: String)] = [("fieldManager", fieldManager)]
+        var query: [(name: String, value: String)] = [
+            ("fieldManager", fieldManager), ("fieldValidation", validation.rawValue),
+        ]
         if dryRun { query.append(("dryRun", "All")) }
         return try await write(
             HTTPRequest(

@@ -53,6 +53,7 @@ package final class VariableScope: TemplateScope {
         guard let variable = layers[name] else { return nil }
         switch variable.content {
         case .value(let value): return value
+        case .unknown: throw UnknownVariable(name: name)
         case .template(let source):
             if source.tag == "!vault" {
                 throw InputError(

@@ -14,8 +14,12 @@ package protocol Module: Sendable {
     /// - Throws: `ModuleError` when the call cannot succeed; `ConnectionError`; `CancellationError`.
     func plan(_ call: ModuleCall, in context: ModuleContext) async throws -> Plan
 
+    /// Whether `validate` has anything to say: only then are a task's arguments rendered before the run.
+    var validatesBeforeRun: Bool { get }
+
     /// Finds mistakes that can be told without asking the node or the cluster. Called for every call whose arguments can
-    /// be rendered before the run starts, so that nothing is sent when something is wrong.
+    /// be rendered before the run starts, so that nothing is sent when something is wrong. An error keeps the run from
+    /// starting.
     func validate(_ call: ModuleCall, in scope: ValidationScope) -> [Diagnostic]
 
     /// Carries out a plan that `plan` made for the same call.
@@ -25,6 +29,8 @@ package protocol Module: Sendable {
 }
 
 extension Module {
+    package var validatesBeforeRun: Bool { false }
+
     package func validate(_ call: ModuleCall, in scope: ValidationScope) -> [Diagnostic] { [] }
 }
 

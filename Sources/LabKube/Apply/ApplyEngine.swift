@@ -176,11 +176,13 @@ package struct ApplyEngine: Sendable {
         case .merge, .replace:
             guard let live else {
                 return try await client.create(
-                    object, resource, reference: reference, fieldManager: manager, dryRun: dryRun, span: intent.span)
+                    object, resource, reference: reference, fieldManager: manager, dryRun: dryRun,
+                    validation: settings.fieldValidation, span: intent.span)
             }
             if settings.method == .merge {
                 return try await client.merge(
-                    object, resource, reference: reference, fieldManager: manager, dryRun: dryRun, span: intent.span)
+                    object, resource, reference: reference, fieldManager: manager, dryRun: dryRun,
+                    validation: settings.fieldValidation, span: intent.span)
             }
             var object = object
             if var metadata = object["metadata"] {
@@ -188,7 +190,8 @@ package struct ApplyEngine: Sendable {
                 object["metadata"] = metadata
             }
             return try await client.replace(
-                object, resource, reference: reference, fieldManager: manager, dryRun: dryRun, span: intent.span)
+                object, resource, reference: reference, fieldManager: manager, dryRun: dryRun,
+                validation: settings.fieldValidation, span: intent.span)
         }
     }
 

@@ -17,6 +17,11 @@ package struct ApplySettings: Sendable {
     package var gateTimeout: Duration
     /// Whether objects that do not exist are created.
     package var createsMissing: Bool
+    /// What happens with fields that the schema does not have, where objects are not applied server-side.
+    package var fieldValidation: FieldValidation = .warn
+
+    /// The API's `fieldValidation` parameter.
+    package enum FieldValidation: String, Sendable, Hashable { case strict = "Strict", warn = "Warn" }
 
     package init(
         method: Method = .serverSide(force: false), fieldManager: String = "labctl",

@@ -97,7 +97,7 @@ extension Value {
     }
 
     /// The value without what the path leads to.
-    func removing(_ path: FieldPath) -> Value { removing(path.steps[...]) }
+    package func removing(_ path: FieldPath) -> Value { removing(path.steps[...]) }
 
     private func removing(_ steps: ArraySlice<FieldPath.Step>) -> Value {
         guard let step = steps.first else { return self }

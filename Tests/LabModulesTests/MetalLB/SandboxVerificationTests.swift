@@ -122,7 +122,7 @@ struct SandboxVerificationTests {
     func checkMode() async throws {
         let module = VerifyModule { _, _ in throw ModuleError("the cluster was asked") }
         var context = context()
-        context.variable = { $0 == "ansible_check_mode" ? true : nil }
+        context.checkMode = true
         let result = try await module.apply(Plan(.readOnly), for: call([:]), in: context)
         #expect(result.notes == ["check mode: no probe is made, so traffic is not checked"])
     }

@@ -23,7 +23,7 @@ private struct Fault: Sendable, CustomTestStringConvertible {
     var laptop = FakeLaptop()
     var nodes: [Value] = labNodes
     /// What is waited for in vain.
-    var expiring: WritableKeyPath<TrafficVerification.Pace, Duration> & Sendable = \.settling
+    var expiring: any (WritableKeyPath<TrafficVerification.Pace, Duration> & Sendable) = \.settling
     var testDescription: String { line }
 }
 
@@ -94,7 +94,7 @@ struct TrafficVerificationTests {
     private func verification(
         _ cluster: FakeCluster, _ laptop: FakeLaptop = FakeLaptop(), pools: [String] = ["lab-pool"],
         failover: Bool = false,
-        expiring: WritableKeyPath<TrafficVerification.Pace, Duration> & Sendable = \.settling
+        expiring: any (WritableKeyPath<TrafficVerification.Pace, Duration> & Sendable) = \.settling
     ) -> TrafficVerification {
         // Nothing runs out of time, however busy the machine is, but what the test wants to.
         var pace = TrafficVerification.Pace(

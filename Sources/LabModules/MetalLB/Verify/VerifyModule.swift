@@ -25,6 +25,8 @@ package struct VerifyModule: Module {
             .init("context"),
         ])
 
+    package var validatesBeforeRun: Bool { true }
+
     package func validate(_ call: ModuleCall, in scope: ValidationScope) -> [Diagnostic] {
         guard let seconds = call["timeout"]?.int, seconds < 1 else { return [] }
         return [
@@ -36,7 +38,7 @@ package struct VerifyModule: Module {
 
     package func apply(_ plan: Plan, for call: ModuleCall, in context: ModuleContext) async throws -> ModuleResult {
         // The probe is made and removed again, but a check is not to write at all.
-        if try context.variable("ansible_check_mode")?.bool == true {
+        if context.checkMode {
             return ModuleResult(changed: false, notes: ["check mode: no probe is made, so traffic is not checked"])
         }
         let client = try await open(call, context)
