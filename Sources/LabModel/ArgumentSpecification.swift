@@ -18,6 +18,7 @@ package struct ArgumentSpecification: Sendable {
         package var choices: [Value]
         package var defaultValue: SourceValue?
         package var description: String?
+        package var aliases: [String] = []
         /// What a map, or each map of a list, holds; nil when anything.
         package var options: [Option]?
         package var span: SourceSpan?

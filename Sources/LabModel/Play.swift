@@ -16,6 +16,8 @@ package struct Play: Sendable {
     package var preTasks: [TaskNode]
     /// Each role once, dependencies before the roles that need them, with the keywords it was listed with.
     package var roles: [Role]
+    /// Roles that were imported by tasks: the play sees their variables too.
+    package var exposedRoles: [RoleContext] = []
     package var tasks: [TaskNode]
     package var postTasks: [TaskNode]
     /// Those of the play, then those of its roles.

@@ -10,6 +10,8 @@ package final class RoleContext: Sendable {
     package let defaults: [VariableLayer]
     /// `vars/` of the roles that depend on it, of its dependencies, then its own.
     package let variables: [VariableLayer]
+    /// `vars/` of the role and its dependencies, which the whole play sees.
+    package let exports: [VariableLayer]
     /// What the play, or the role that depends on it, gave to it.
     package let parameters: [VariableLayer]
     /// The role that depends on this one or includes it.
@@ -17,12 +19,13 @@ package final class RoleContext: Sendable {
 
     package init(
         name: String, path: String, defaults: [VariableLayer] = [], variables: [VariableLayer] = [],
-        parameters: [VariableLayer] = [], parent: RoleContext? = nil
+        exports: [VariableLayer] = [], parameters: [VariableLayer] = [], parent: RoleContext? = nil
     ) {
         self.name = name
         self.path = path
         self.defaults = defaults
         self.variables = variables
+        self.exports = exports
         self.parameters = parameters
         self.parent = parent
     }
@@ -41,6 +44,10 @@ package struct Role: Sendable {
     package var metadata: RoleMetadata
     /// What the role takes, by entry point (`main`).
     package var argumentSpecifications: [String: ArgumentSpecification]
+    /// The file of `tasks/` that is run, `main` unless `tasks_from` names another.
+    package var entryPoint = "main"
+    /// The keywords with which the role is used (`tags`, `when` …); its tasks have them already.
+    package var directives = Directives()
 
     package init(
         context: RoleContext, tasks: [TaskNode], handlers: [TaskNode] = [], verify: [TaskNode]? = nil,
@@ -58,6 +65,36 @@ package struct Role: Sendable {
 
     package var name: String { context.name }
     package var path: String { context.path }
+
+    /// What the role takes at the entry point that is run; nil when it does not say.
+    package var argumentSpecification: ArgumentSpecification? { argumentSpecifications[entryPoint] }
+
+    /// The role's dependencies, each before the role that needs it, and the role itself.
+    package var withDependencies: [Role] { dependencies.flatMap(\.withDependencies) + [self] }
+
+    /// The tasks of the role after those of its dependencies; of roles that are needed twice, once.
+    package var allTasks: [TaskNode] { [self].inRunningOrder().flatMap(\.tasks) }
+
+    /// The handlers of the role and of its dependencies.
+    package var allHandlers: [TaskNode] { [self].inRunningOrder().flatMap(\.handlers) }
+
+    /// Two uses of a role are the same when name, parameters, variables and conditions are.
+    fileprivate var identity: [String] {
+        let own = context.parameters + context.variables
+        return [path, entryPoint]
+            + own.flatMap { layer in layer.variables.map { "\($0.key)=\($0.value.raw.json(sortedKeys: true))" } }
+            + directives.tags.map { "tag \($0.value.json())" } + directives.when.map { "when \($0.text)" }
+    }
+}
+
+extension Sequence where Element == Role {
+    /// The roles with their dependencies before them; the same use of a role once, unless it allows duplicates.
+    package func inRunningOrder() -> [Role] {
+        var seen: Set<[String]> = []
+        return flatMap(\.withDependencies).filter { role in
+            role.metadata.allowsDuplicates || seen.insert(role.identity).inserted
+        }
+    }
 }
 
 /// What a role says of itself in `meta/main.yml`.

@@ -21,8 +21,10 @@ package struct Task: Sendable {
     /// The name as written, with its templates; nil when the task has none.
     package var name: SourceValue?
     package var module: ModuleName
-    /// The arguments, a map, as written. Templates in it are not rendered; `args` and `module_defaults` are merged in.
+    /// The arguments, a map, as written. Templates in it are not rendered; `args` is merged in, `module_defaults` is not.
     package var arguments: SourceValue
+    /// Arguments given as one template that renders to a map (`args: "{{ options }}"`).
+    package var variableArguments: SourceValue?
     /// The free-form text, with its templates.
     package var freeForm: SourceValue?
     /// The keywords that blocks and the play share with the task, joined with theirs.
@@ -112,6 +114,39 @@ extension Task {
             add(playbookDirectory)
         }
         return paths
+    }
+}
+
+extension Task {
+    /// The arguments for a host: `module_defaults`, below them arguments given as one template, below them the written ones.
+    ///
+    /// - Throws: `TemplateError`; `InputError` when a template renders to something else than a map.
+    package func renderedArguments(_ scope: some TemplateScope) throws -> ValueMap {
+        var result = ValueMap()
+        for defaults in directives.moduleDefaults {
+            for entry in defaults.entries ?? [] where entry.key == module.canonical || entry.key == shortModuleName {
+                result.merge(try map(entry.value, scope, "the defaults of '\(entry.key)'")) { _, inner in inner }
+            }
+        }
+        if let variableArguments {
+            result.merge(try map(variableArguments, scope, "the arguments of '\(module.written)'")) { _, inner in inner
+            }
+        }
+        result.merge(try map(arguments, scope, "the arguments of '\(module.written)'")) { _, inner in inner }
+        return result
+    }
+
+    private var shortModuleName: String {
+        module.canonical.split(separator: ".").last.map(String.init) ?? module.canonical
+    }
+
+    private func map(_ source: SourceValue, _ scope: some TemplateScope, _ what: String) throws -> ValueMap {
+        let value = try source.rendered(scope)
+        if value.isNull { return [:] }
+        guard let map = value.map else {
+            throw InputError("\(what) are a map, not \(value.typeName)", span: source.span)
+        }
+        return map
     }
 }
 

@@ -14,8 +14,12 @@ package protocol Module: Sendable {
     /// - Throws: `ModuleError` when the call cannot succeed; `ConnectionError`; `CancellationError`.
     func plan(_ call: ModuleCall, in context: ModuleContext) async throws -> Plan
 
+    /// Whether `validate` has anything to say: only then are a task's arguments rendered before the run.
+    var validatesBeforeRun: Bool { get }
+
     /// Finds mistakes that can be told without asking the node or the cluster. Called for every call whose arguments can
-    /// be rendered before the run starts, so that nothing is sent when something is wrong.
+    /// be rendered before the run starts, so that nothing is sent when something is wrong. An error keeps the run from
+    /// starting.
     func validate(_ call: ModuleCall, in scope: ValidationScope) -> [Diagnostic]
 
     /// Carries out a plan that `plan` made for the same call.
@@ -25,6 +29,8 @@ package protocol Module: Sendable {
 }
 
 extension Module {
+    package var validatesBeforeRun: Bool { false }
+
     package func validate(_ call: ModuleCall, in scope: ValidationScope) -> [Diagnostic] { [] }
 }
 
@@ -39,16 +45,23 @@ package struct ValidationScope: Sendable {
     /// Where the variables that are in scope hold this text, so that a mistake in a rendered value is shown where the
     /// user wrote it; nil when no file holds it.
     package var spanOfText: @Sendable (String) -> SourceSpan?
+    /// The host that the call is for (after `delegate_to`).
+    package var hostName: String
+    /// Where checks that need several calls keep what they have seen; nil judges the call by itself.
+    package var record: ValidationRecord?
 
     package init(
         hostAddresses: [(host: String, address: String)] = [], searchPaths: [String] = [],
         render: @escaping @Sendable (String, String) throws -> Value = { text, _ in .string(text) },
-        spanOfText: @escaping @Sendable (String) -> SourceSpan? = { _ in nil }
+        spanOfText: @escaping @Sendable (String) -> SourceSpan? = { _ in nil }, hostName: String = "",
+        record: ValidationRecord? = nil
     ) {
         self.hostAddresses = hostAddresses
         self.searchPaths = searchPaths
         self.render = render
         self.spanOfText = spanOfText
+        self.hostName = hostName
+        self.record = record
     }
 }
 

@@ -19,6 +19,7 @@ package struct ModuleRegistry: Sendable {
             TemplateModule(), StatModule(), LineInFileModule(), BlockInFileModule(), WaitForModule(),
             GetURLModule(environment: environment),
             DebugModule(), AssertModule(), FailModule(), SetFactModule(), PingModule(), MetaModule(),
+            IncludeVarsModule(),
         ])
     }
 

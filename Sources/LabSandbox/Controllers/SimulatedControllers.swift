@@ -61,6 +61,18 @@ extension Cluster {
                     "ports": [["name": "https", "protocol": "TCP", "port": 443, "targetPort": 6443]],
                 ],
             ])
+        guard let controlPlane = options.nodes.first(where: \.isControlPlane) else { return }
+        controlCreate(
+            "discovery.k8s.io/v1", "endpointslices", manager: "kube-apiserver",
+            [
+                "metadata": [
+                    "name": "kubernetes", "namespace": "default",
+                    "labels": ["kubernetes.io/service-name": "kubernetes"],
+                ],
+                "addressType": "IPv4",
+                "endpoints": [["addresses": [.string(controlPlane.address)], "conditions": ["ready": true]]],
+                "ports": [["name": "https", "port": 6443, "protocol": "TCP"]],
+            ])
     }
 
     private func seedNode(_ node: ClusterOptions.Node) {

@@ -86,6 +86,14 @@ extension Cluster {
             if change.kind != .deleted, let certificate = metalLB.certificate, bundle != certificate {
                 schedule(after: options.delays.certificateRestored) { $0.writeCertificate() }
             }
+        case ("admissionregistration.k8s.io/validatingwebhookconfigurations", _, "metallb-webhook-configuration"):
+            // The rotator watches the configuration as it watches the CRD.
+            let isForeign = (change.object["webhooks"]?.list ?? []).contains {
+                $0[path: ["clientConfig", "caBundle"]]?.string != metalLB.certificate
+            }
+            if change.kind != .deleted, metalLB.certificate != nil, isForeign {
+                schedule(after: options.delays.certificateRestored) { $0.writeCertificate() }
+            }
         case ("/services", _, _), ("metallb.io/ipaddresspools", _, _), ("metallb.io/l2advertisements", _, _):
             schedule(after: options.delays.addressAllocated) { $0.allocateAddresses() }
         default: break

@@ -98,29 +98,9 @@ package final class SandboxAPIServer: Sendable {
     ///   - identity: the client; the administrator when nil.
     ///   - server: another address to reach it under, as `https://192.168.56.10:6443`.
     package func kubeconfig(identity: SandboxIdentity? = nil, server: String? = nil) -> String {
-        let client = identity ?? administrator
-        func encoded(_ text: String) -> String { Base64.encode(Array(text.utf8)) }
-        return """
-            apiVersion: v1
-            kind: Config
-            clusters:
-            - name: labctl-sandbox
-              cluster:
-                certificate-authority-data: \(encoded(certificates.authorityPEM))
-                server: \(server ?? "https://127.0.0.1:\(port)")
-            users:
-            - name: sandbox-user
-              user:
-                client-certificate-data: \(encoded(client.certificatePEM))
-                client-key-data: \(encoded(client.privateKeyPEM))
-            contexts:
-            - name: sandbox
-              context:
-                cluster: labctl-sandbox
-                user: sandbox-user
-            current-context: sandbox
-
-            """
+        Kubeconfig.text(
+            server: server ?? "https://127.0.0.1:\(port)", authorityPEM: certificates.authorityPEM,
+            client: identity ?? administrator)
     }
 
     /// Cuts all connections, without taking new ones any worse: what a client sees when the network breaks.

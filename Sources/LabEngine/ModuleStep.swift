@@ -1,0 +1,125 @@
+import LabCore
+import LabModel
+import LabModules
+
+/// One call of a module: plan, apply, and plan again (design.md, "The one idea").
+struct ModuleStep: Sendable {
+    let module: any Module
+    let call: ModuleCall
+    let context: ModuleContext
+
+    struct Result: Sendable {
+        var record: StepRecord
+        var variables: ModuleResult.VariableEffect?
+    }
+
+    func run() async throws -> Result {
+        let plan = try await module.plan(call, in: context)
+        switch plan.verdict {
+        case .nothing:
+            return Result(
+                record: StepRecord(
+                    .ok, proof: .proved(by: nil), notes: plan.notes, warnings: plan.warnings, result: plan.values))
+        case .readOnly:
+            return read(try await module.apply(plan, for: call, in: context), plan)
+        case .changes(let changes):
+            guard !context.checkMode else {
+                return Result(
+                    record: StepRecord(
+                        .changed, changes: changes, notes: plan.notes, warnings: plan.warnings, result: plan.values))
+            }
+            return try await change(plan, changes)
+        case .unpredictable(let reason):
+            guard !context.checkMode else {
+                var values = plan.values
+                values["skipped"] = true
+                return Result(
+                    record: StepRecord(
+                        .skipped, notes: plan.notes + ["not run: \(reason)"], warnings: plan.warnings, result: values))
+            }
+            return try await runBlindly(plan, reason: reason)
+        }
+    }
+
+    private func read(_ result: ModuleResult, _ plan: Plan) -> Result {
+        var record = StepRecord(
+            result.isSkipped ? .skipped : result.changed == true ? .changed : .ok,
+            proof: result.isSkipped ? .none : .proved(by: nil), changes: result.changes, notes: result.notes,
+            warnings: plan.warnings + result.warnings, result: result.values)
+        fail(&record, result)
+        return Result(record: record, variables: result.variables)
+    }
+
+    private func change(_ plan: Plan, _ changes: [Change]) async throws -> Result {
+        let result = try await module.apply(plan, for: call, in: context)
+        var record = StepRecord(
+            result.changed == false ? .ok : .changed, changes: result.changes.isEmpty ? changes : result.changes,
+            notes: union(plan.notes, result.notes), warnings: union(plan.warnings, result.warnings),
+            result: result.values)
+        if result.failure != nil {
+            fail(&record, result)
+            return Result(record: record, variables: result.variables)
+        }
+        if let claim = result.proof {
+            take(claim, into: &record)
+            return Result(record: record, variables: result.variables)
+        }
+        let again = try await module.plan(call, in: context)
+        record.result = again.values.merging(result.values) { _, applied in applied }
+        record.notes = union(record.notes, again.notes)
+        record.warnings = union(record.warnings, again.warnings)
+        switch again.verdict {
+        case .nothing, .readOnly: record.proof = .proved(by: nil)
+        case .unpredictable(let reason): record.proof = .unproved(reason: reason)
+        case .changes(let remaining):
+            record.outcome = .unstable
+            record.proof = .refuted(remaining)
+        }
+        return Result(record: record, variables: result.variables)
+    }
+
+    /// A module that cannot plan: what it does is known, if at all, afterwards.
+    private func runBlindly(_ plan: Plan, reason: String) async throws -> Result {
+        let result = try await module.apply(plan, for: call, in: context)
+        var record = StepRecord(
+            result.isSkipped ? .skipped : result.changed == false ? .ok : .changed, proof: .unproved(reason: reason),
+            changes: result.changes, notes: union(plan.notes, result.notes),
+            warnings: union(plan.warnings, result.warnings), result: result.values)
+        if let claim = result.proof { take(claim, into: &record) }
+        fail(&record, result)
+        return Result(record: record, variables: result.variables)
+    }
+
+    private func take(_ claim: ModuleResult.ProofClaim, into record: inout StepRecord) {
+        switch claim {
+        case .proved(let by): record.proof = .proved(by: by)
+        case .unproved(let reason): record.proof = .unproved(reason: reason)
+        case .unstable(let changes):
+            record.outcome = .unstable
+            record.proof = .refuted(changes)
+        }
+    }
+
+    private func fail(_ record: inout StepRecord, _ result: ModuleResult) {
+        guard let failure = result.failure else { return }
+        record.outcome = .failed
+        record.failureClass = .failed
+        record.result["changed"] = .bool(result.changed ?? true)
+        record.failure = [Diagnostic(failure, span: call.span, notes: words(result.values))]
+    }
+
+    /// The end of what a command said, for the reader of its failure.
+    private func words(_ values: ValueMap) -> [Diagnostic.Note] {
+        for key in ["stderr", "stdout"] {
+            let lines = values[key]?.string?.split(whereSeparator: \.isNewline) ?? []
+            guard !lines.isEmpty else { continue }
+            let shown = lines.suffix(12).map { Diagnostic.Note(String($0)) }
+            return lines.count > 12 ? [Diagnostic.Note("… \(lines.count - 12) lines before")] + shown : shown
+        }
+        return []
+    }
+
+    private func union(_ first: [String], _ second: [String]) -> [String] {
+        first + second.filter { !first.contains($0) }
+    }
+}

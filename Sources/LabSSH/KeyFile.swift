@@ -1,0 +1,60 @@
+import CLibSSH
+import LabCore
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// Private key files. Blocks (files, and key derivation takes its time): for helper threads.
+enum KeyFile {
+    enum Loaded: Sendable {
+        case key(LoadedKey)
+        case missing
+        case needsPassphrase
+        /// Why, in one line.
+        case unreadable(String)
+    }
+
+    static func load(_ path: String, passphrase: Secret?) -> Loaded {
+        var status = stat()
+        guard stat(path, &status) == 0 else {
+            return errno == ENOENT || errno == ENOTDIR ? .missing : .unreadable(systemErrorText(errno))
+        }
+        if status.st_uid == getuid(), status.st_mode & 0o077 != 0 {
+            return .unreadable("others may read it (mode \(String(status.st_mode & 0o777, radix: 8))); chmod 600 it")
+        }
+        guard case .success(let bytes) = readWholeFile(path) else { return .unreadable(systemErrorText(errno)) }
+        let text = String(decoding: bytes, as: UTF8.self)
+        guard text.contains("PRIVATE KEY-----") else { return .unreadable("no private key in a format that is known") }
+        // Whether libssh asked for a passphrase tells an encrypted key from a broken one.
+        var asked = false
+        var key: ssh_key?
+        let result = withUnsafeMutablePointer(to: &asked) { asked in
+            ssh_pki_import_privkey_base64(
+                text, passphrase?.reveal(),
+                { _, _, _, _, _, user in
+                    user?.assumingMemoryBound(to: Bool.self).pointee = true
+                    return -1
+                }, asked, &key)
+        }
+        if result == SSH_OK, let key { return .key(LoadedKey(key)) }
+        if asked || passphrase != nil || isEncrypted(text) { return .needsPassphrase }
+        return .unreadable("the key is broken or of an unknown type")
+    }
+
+    /// The key's public half, from `path.pub`; nil where there is none.
+    static func loadPublic(_ path: String) -> LoadedKey? {
+        var key: ssh_key?
+        guard ssh_pki_import_pubkey_file(path + ".pub", &key) == SSH_OK, let key else { return nil }
+        return LoadedKey(key)
+    }
+
+    /// PEM says so in a header; the OpenSSH format names a cipher other than "none" in its binary part, and libssh asks.
+    private static func isEncrypted(_ text: String) -> Bool {
+        text.contains("ENCRYPTED")
+    }
+
+    private static func systemErrorText(_ number: Int32) -> String { systemError(number) }
+}

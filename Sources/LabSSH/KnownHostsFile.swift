@@ -1,0 +1,84 @@
+import LabTransport
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// Reading and extending known_hosts files. Blocks: for helper threads.
+enum KnownHostsFile {
+    /// What all files say together. A file that does not exist says nothing.
+    ///
+    /// - Throws: `configuration` when a file exists and cannot be read: it might say that the key is revoked.
+    static func read(_ paths: [String], hostName: String) throws(ConnectionError) -> KnownHosts {
+        var known = KnownHosts()
+        for path in paths where path != "/dev/null" && path != "none" {
+            switch readWholeFile(path) {
+            case .success(let bytes): known.add(String(decoding: bytes, as: UTF8.self), file: path)
+            case .failure(let error) where error.number == ENOENT || error.number == ENOTDIR: continue
+            case .failure(let error):
+                throw ConnectionError(
+                    .configuration, hostName: hostName, "cannot read \(path): \(systemError(error.number))")
+            }
+        }
+        return known
+    }
+
+    /// Records a key under a lock, unless someone else has just recorded it.
+    ///
+    /// - Returns: the verdict of the file as it is under the lock; `unknown` means that the key was written.
+    static func record(
+        _ key: HostKey, host: String, port: Int, in path: String, hostName: String
+    ) throws(ConnectionError) -> KnownHosts.Verdict {
+        func fail(_ what: String) -> ConnectionError {
+            ConnectionError(.configuration, hostName: hostName, "cannot \(what) \(path): \(systemError(errno))")
+        }
+        if let slash = path.lastIndex(of: "/"), slash > path.startIndex {
+            _ = mkdir(String(path[..<slash]), 0o700)
+        }
+        let file = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0o600)
+        guard file >= 0 else { throw fail("write") }
+        defer { close(file) }
+        while flock(file, LOCK_EX) != 0 {
+            if errno != EINTR { throw fail("lock") }
+        }
+        guard case .success(let bytes) = readToEnd(file) else { throw fail("read") }
+        var known = KnownHosts()
+        known.add(String(decoding: bytes, as: UTF8.self), file: path)
+        let verdict = known.verdict(on: key, host: host, port: port)
+        guard case .unknown = verdict else { return verdict }
+        var line = "\(KnownHosts.name(of: host, port: port)) \(key.type) \(key.blob)\n"
+        if let last = bytes.last, last != UInt8(ascii: "\n") { line = "\n" + line }
+        let text = Array(line.utf8)
+        // One write with O_APPEND, so that a program without our lock does not tear the line either.
+        guard write(file, text, text.count) == text.count else { throw fail("write") }
+        return verdict
+    }
+}
+
+/// An error number, as an error.
+struct SystemError: Error, Sendable { let number: Int32 }
+
+/// The bytes of a file. Blocks.
+func readWholeFile(_ path: String) -> Result<[UInt8], SystemError> {
+    let file = open(path, O_RDONLY | O_CLOEXEC)
+    guard file >= 0 else { return .failure(SystemError(number: errno)) }
+    defer { close(file) }
+    return readToEnd(file)
+}
+
+/// What is left of a descriptor. Blocks.
+func readToEnd(_ file: Int32) -> Result<[UInt8], SystemError> {
+    var bytes: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 65_536)
+    while true {
+        let count = read(file, &buffer, buffer.count)
+        if count == 0 { return .success(bytes) }
+        if count < 0 {
+            if errno == EINTR { continue }
+            return .failure(SystemError(number: errno))
+        }
+        bytes += buffer[..<count]
+    }
+}

@@ -1,0 +1,99 @@
+import CLibSSH
+import LabTransport
+
+extension Session {
+    /// Opens a `direct-tcpip` channel (RFC 4254 section 7.2).
+    func forward(host: String, port: Int) async throws -> ForwardedStream {
+        let link = try liveLink()
+        let channel = try Channel(link)
+        channel.bufferLimit = 1 << 20
+        let deadline = ContinuousClock.now + route.connectTimeout
+        do {
+            let result = try await link.complete(until: deadline) { _ in
+                channel.handle.map { ssh_channel_open_forward($0, host, Int32(port), "127.0.0.1", 0) } ?? SSH_ERROR
+            }
+            guard result == SSH_OK else {
+                throw link.failure
+                    ?? ConnectionError(
+                        .forwardRefused, hostName: hostName, "the node cannot connect to \(host):\(port)",
+                        notes: [link.lastError.lowercasedFirst])
+            }
+            return ForwardedStream(session: self, channel: ChannelBox(channel))
+        } catch {
+            channel.free()
+            if error is Abandoned {
+                throw ConnectionError(
+                    .forwardRefused, hostName: hostName,
+                    "the node could not connect to \(host):\(port) within \(route.connectTimeout.shortText)")
+            }
+            throw error
+        }
+    }
+
+    func read(_ box: ChannelBox) async throws -> [UInt8]? {
+        let channel = box.channel
+        while true {
+            channel.refill()
+            var bytes: [UInt8] = []
+            for case .standardOutput(let piece) in channel.takeOutput() {
+                if bytes.isEmpty { bytes = piece } else { bytes += piece }
+            }
+            if !bytes.isEmpty { return bytes }
+            if channel.sawEOF || channel.isClosed {
+                if let failure = channel.link.failure, failure.kind != .closed, !channel.sawEOF { throw failure }
+                return nil
+            }
+            if let failure = channel.link.failure { throw failure }
+            if channel.hasOutput { continue }
+            try await channel.link.wait(for: channel.changed, until: nil)
+        }
+    }
+
+    func write(_ bytes: [UInt8], to box: ChannelBox) async throws {
+        let channel = box.channel
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            if channel.isClosed { throw channel.link.failure ?? streamClosed }
+            let count = try channel.write(rest)
+            rest = rest.dropFirst(count)
+            if count == 0 { try await channel.link.wait(for: channel.link.progress, until: nil) }
+        }
+    }
+
+    func closeWriting(_ box: ChannelBox) { box.channel.sendEOF() }
+
+    func close(_ box: ChannelBox) { box.channel.free() }
+
+    private var streamClosed: ConnectionError {
+        ConnectionError(.closed, hostName: hostName, "the forwarded stream was closed")
+    }
+}
+
+/// Carries a channel outside of its session's isolation, unopened.
+final class ChannelBox: @unchecked Sendable {
+    // Only the session's actor looks inside.
+    fileprivate let channel: Channel
+    init(_ channel: Channel) { self.channel = channel }
+}
+
+/// A TCP connection made by the node.
+final class ForwardedStream: ByteChannel {
+    private let session: Session
+    private let channel: ChannelBox
+
+    init(session: Session, channel: ChannelBox) {
+        self.session = session
+        self.channel = channel
+    }
+
+    // A stream that was dropped without being closed must not stay open on the node.
+    deinit {
+        let (session, channel) = (session, channel)
+        Task { await session.close(channel) }
+    }
+
+    func read() async throws -> [UInt8]? { try await session.read(channel) }
+    func write(_ bytes: [UInt8]) async throws { try await session.write(bytes, to: channel) }
+    func closeWriting() async throws { await session.closeWriting(channel) }
+    func close() async { await session.close(channel) }
+}

@@ -1,0 +1,136 @@
+import CLibSSH
+import LabTransport
+
+/// The names of signature algorithms by key type, for the offer to the server.
+enum HostKeyAlgorithms {
+    /// As libssh orders them, without those of the SHA-1 age.
+    private static let all = [
+        "ssh-ed25519", "ecdsa-sha2-nistp521", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp256",
+        "sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com", "rsa-sha2-512", "rsa-sha2-256",
+    ]
+
+    /// All algorithms, those of the recorded key types first.
+    static func preferring(_ types: [String]) -> String {
+        let first = types.flatMap { $0 == "ssh-rsa" ? ["rsa-sha2-512", "rsa-sha2-256"] : [$0] }.filter(all.contains)
+        return (first + all.filter { !first.contains($0) }).joined(separator: ",")
+    }
+}
+
+extension Session {
+    /// The known_hosts files, read on a helper thread.
+    func readKnownHosts(until deadline: ContinuousClock.Instant) async throws -> KnownHosts {
+        let paths = route.userKnownHostsFiles + route.globalKnownHostsFiles
+        let hostName = hostName
+        let result: Result<KnownHosts, ConnectionError> = try await abandonable(until: deadline) {
+            Result { () throws(ConnectionError) in try KnownHostsFile.read(paths, hostName: hostName) }
+        }
+        return try result.get()
+    }
+
+    /// Compares the server's key with what is on record.
+    func checkHostKey(_ link: Link, _ known: KnownHosts, until deadline: ContinuousClock.Instant) async throws {
+        let key = try serverKey(link)
+        switch known.verdict(on: key, host: route.keyName, port: route.port) {
+        case .known: return
+        case .revoked(let entry):
+            throw ConnectionError(
+                .hostKeyRevoked, hostName: hostName, "the host key is revoked (\(entry.place))",
+                notes: ["the server shows \(key.type) \(key.fingerprint)"],
+                hint: "do not connect; give the host a new key")
+        case .changed(let entries):
+            if route.hostKeyPolicy == .off {
+                // As OpenSSH does: go on, but give no secret to what may be someone else.
+                withholdsPassword = true
+                return
+            }
+            throw changed(key, entries)
+        case .unknown(let authority):
+            switch route.hostKeyPolicy {
+            case .off: return
+            case .strict: throw unknown(key, authority)
+            case .acceptNew: try await record(key, until: deadline)
+            }
+        }
+    }
+
+    private func serverKey(_ link: Link) throws(ConnectionError) -> HostKey {
+        var key: ssh_key?
+        guard ssh_get_server_publickey(try link.session(), &key) == SSH_OK, let key else {
+            throw ConnectionError(.protocolMismatch, hostName: hostName, "the server showed no host key")
+        }
+        defer { ssh_key_free(key) }
+        guard let described = describe(key) else {
+            throw ConnectionError(.protocolMismatch, hostName: hostName, "the server's host key cannot be read")
+        }
+        return described
+    }
+
+    private func record(_ key: HostKey, until deadline: ContinuousClock.Instant) async throws {
+        guard let path = route.userKnownHostsFiles.first, path != "/dev/null", path != "none" else { return }
+        let (host, port, hostName) = (route.keyName, route.port, hostName)
+        let result: Result<KnownHosts.Verdict, ConnectionError> = try await abandonable(until: deadline) {
+            Result { () throws(ConnectionError) in
+                try KnownHostsFile.record(key, host: host, port: port, in: path, hostName: hostName)
+            }
+        }
+        // Between our reading and the lock someone else may have recorded another key.
+        if case .changed(let entries) = try result.get() { throw changed(key, entries) }
+    }
+
+    private func changed(_ key: HostKey, _ entries: [KnownHosts.Entry]) -> ConnectionError {
+        let name = KnownHosts.name(of: route.keyName, port: route.port)
+        let sameType = entries.filter { $0.type == key.type }
+        var notes = ["the server shows \(key.type) \(key.fingerprint)"]
+        for entry in sameType.isEmpty ? entries : sameType {
+            notes.append("\(entry.place) has \(entry.type) \(fingerprint(of: entry))")
+        }
+        let file = (sameType.first ?? entries[0]).file
+        return ConnectionError(
+            .hostKeyChanged, hostName: hostName,
+            sameType.isEmpty
+                ? "the host key is of another type than the recorded ones" : "the host key has changed",
+            notes: notes,
+            hint: "if the machine was rebuilt, remove the old key: "
+                + "ssh-keygen -f \(ShellQuoting.quote(file)) -R \(ShellQuoting.quote(name)); if not, somebody may be in between"
+        )
+    }
+
+    private func unknown(_ key: HostKey, _ authority: KnownHosts.Entry?) -> ConnectionError {
+        let name = KnownHosts.name(of: route.keyName, port: route.port)
+        var notes = ["the server shows \(key.type) \(key.fingerprint)"]
+        if let authority {
+            notes.append(
+                "\(authority.place) trusts a certificate authority for it, but host certificates are not supported")
+        } else if let first = route.userKnownHostsFiles.first {
+            notes.append(
+                "looked for \(name) in \(([first] + route.userKnownHostsFiles.dropFirst()).joined(separator: ", "))")
+        }
+        return ConnectionError(
+            .hostKeyUnknown, hostName: hostName, "the host key is not known", notes: notes,
+            hint: "log in once with ssh to check and record the key, or set StrictHostKeyChecking=accept-new")
+    }
+
+    private func fingerprint(of entry: KnownHosts.Entry) -> String {
+        var key: ssh_key?
+        guard ssh_pki_import_pubkey_base64(entry.blob, ssh_key_type_from_name(entry.type), &key) == SSH_OK, let key
+        else { return "(unreadable)" }
+        defer { ssh_key_free(key) }
+        return describe(key)?.fingerprint ?? "(unreadable)"
+    }
+}
+
+/// A key of libssh's in our words, or nil when libssh cannot write it.
+func describe(_ key: ssh_key) -> HostKey? {
+    var base64: UnsafeMutablePointer<CChar>?
+    guard ssh_pki_export_pubkey_base64(key, &base64) == SSH_OK, let base64 else { return nil }
+    defer { ssh_string_free_char(base64) }
+    var hash: UnsafeMutablePointer<UInt8>?
+    var length = 0
+    guard ssh_get_publickey_hash(key, SSH_PUBLICKEY_HASH_SHA256, &hash, &length) == SSH_OK else { return nil }
+    defer { ssh_clean_pubkey_hash(&hash) }
+    guard let print = ssh_get_fingerprint_hash(SSH_PUBLICKEY_HASH_SHA256, hash, length) else { return nil }
+    defer { ssh_string_free_char(print) }
+    guard let type = ssh_key_type_to_char(ssh_key_type(key)) else { return nil }
+    return HostKey(
+        type: String(cString: type), blob: String(cString: base64), fingerprint: String(cString: print))
+}

@@ -1,0 +1,181 @@
+import CLibSSH
+import LabCore
+import LabTransport
+
+/// One SSH session: an actor that runs on the I/O thread which polls its socket.
+actor Session {
+    nonisolated let hostName: String
+    nonisolated let thread: IOThread
+    let route: Route
+    var link: Link?
+    private var keepalive: Task<Void, Never>?
+    /// Ways to log in that were tried, for the message when none was accepted.
+    var tried: [String] = []
+    /// The host key is another than the recorded one, and the user's configuration says to go on.
+    var withholdsPassword = false
+    let settings: SSHSettings
+    /// Channels that may run commands at the same time (sshd's MaxSessions is 10 unless set; some are kept free for
+    /// killing commands).
+    var freeChannels = 8
+    let channelFreed = Condition()
+    /// Commands that are being killed.
+    var terminations: [Task<Void, Never>] = []
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
+
+    init(route: Route, settings: SSHSettings) throws(ConnectionError) {
+        self.route = route
+        self.hostName = route.hostName
+        self.settings = settings
+        thread = try IOThreads.next()
+    }
+
+    /// Connects, checks the host key, logs in.
+    func open() async throws {
+        let deadline = ContinuousClock.now + route.connectTimeout
+        var stage = "connecting to \(route.address):\(route.port)"
+        do {
+            let addresses = try await Dialer.resolve(
+                route.address, port: route.port, hostName: hostName, until: deadline)
+            if addresses.count == 1 { stage = "connecting to \(addresses[0].text)" }
+            let socket = try await Dialer.connect(addresses, on: thread, hostName: hostName, until: deadline)
+            let link = try Link(hostName: hostName, thread: thread, socket: socket)
+            self.link = link
+            let known = try await readKnownHosts(until: deadline)
+            try configure(link, known)
+            stage = "the SSH handshake with \(route.address):\(route.port)"
+            try await handshake(link, until: deadline)
+            stage = "checking the host key"
+            try await checkHostKey(link, known, until: deadline)
+            stage = "logging in as \(route.user)"
+            try await authenticate(link, until: deadline)
+            startKeepalive()
+        } catch {
+            shutDown()
+            if error is Abandoned {
+                throw ConnectionError(
+                    .timedOut, hostName: hostName, "no answer within \(route.connectTimeout.shortText)",
+                    notes: ["it was \(stage)"],
+                    hint: "look whether the host is up; ConnectTimeout sets how long to wait")
+            }
+            throw error
+        }
+    }
+
+    /// The link, if it is still up.
+    ///
+    /// - Throws: why it is not.
+    func liveLink() throws(ConnectionError) -> Link {
+        guard let link else { throw ConnectionError(.closed, hostName: hostName, "the connection was closed") }
+        if let failure = link.failure { throw failure }
+        return link
+    }
+
+    /// Ends the session; what is being killed is waited for.
+    func close() async {
+        if link?.failure == nil {
+            for termination in terminations { await termination.value }
+        }
+        shutDown()
+    }
+
+    func shutDown() {
+        keepalive?.cancel()
+        keepalive = nil
+        link?.shutDown()
+        link = nil
+        thread.signal(channelFreed)
+    }
+
+    private func configure(_ link: Link, _ known: KnownHosts) throws(ConnectionError) {
+        let session = try link.session()
+        var results = [
+            labctl_ssh_read_no_files(session),
+            labctl_ssh_set_string(session, SSH_OPTIONS_HOST, route.address),
+            labctl_ssh_set_port(session, UInt32(route.port)),
+            labctl_ssh_set_string(session, SSH_OPTIONS_USER, route.user),
+            labctl_ssh_set_socket(session, link.socket),
+        ]
+        var algorithms = route.algorithms
+        let types = known.recordedTypes(host: route.keyName, port: route.port)
+        if algorithms[.hostKey] == nil, !types.isEmpty {
+            algorithms[.hostKey] = HostKeyAlgorithms.preferring(types)
+        }
+        for (algorithm, list) in algorithms {
+            let options: [ssh_options_e] =
+                switch algorithm {
+                case .keyExchange: [SSH_OPTIONS_KEY_EXCHANGE]
+                case .hostKey: [SSH_OPTIONS_HOSTKEYS]
+                case .cipher: [SSH_OPTIONS_CIPHERS_C_S, SSH_OPTIONS_CIPHERS_S_C]
+                case .mac: [SSH_OPTIONS_HMAC_C_S, SSH_OPTIONS_HMAC_S_C]
+                case .publicKey: [SSH_OPTIONS_PUBLICKEY_ACCEPTED_TYPES]
+                }
+            for option in options { results.append(labctl_ssh_set_string(session, option, list)) }
+        }
+        guard results.allSatisfy({ $0 == SSH_OK }) else {
+            throw ConnectionError(.configuration, hostName: hostName, link.lastError.lowercasedFirst)
+        }
+    }
+
+    private func handshake(_ link: Link, until deadline: ContinuousClock.Instant) async throws {
+        let result = try await link.complete(until: deadline) { ssh_connect($0) }
+        guard result == SSH_OK else {
+            let detail = link.lastError.lowercasedFirst
+            throw ConnectionError(
+                .protocolMismatch, hostName: hostName,
+                "no SSH session with \(route.address):\(route.port)", notes: [detail],
+                hint: detail.contains("banner") || detail.contains("socket error") || detail.contains("disconnected")
+                    ? "look whether an SSH server listens on this port, and whether it is overloaded (MaxStartups)"
+                    : nil)
+        }
+        link.markEstablished()
+    }
+
+    // MARK: Keepalive
+
+    private func startKeepalive() {
+        guard settings.keepaliveInterval > .zero else { return }
+        keepalive = Task { [weak self, interval = settings.keepaliveInterval] in
+            var pause = interval
+            while !Task.isCancelled {
+                try? await Task.sleep(for: pause)
+                guard !Task.isCancelled, let next = await self?.checkAlive() else { return }
+                pause = next
+            }
+        }
+    }
+
+    /// Asks the server whether it is there when it has been silent, and gives up when it does not answer.
+    ///
+    /// - Returns: when to look again; nil when the link is over.
+    private func checkAlive() async -> Duration? {
+        guard let link, link.failure == nil, let session = try? link.session() else { return nil }
+        let silent = ContinuousClock.now - link.lastHeard
+        if link.isLent || silent < settings.keepaliveInterval { return settings.keepaliveInterval - min(silent, .zero) }
+        _ = ssh_send_keepalive(session)
+        // Counted from the question, so that a laptop which slept does not take the pause for silence.
+        let asked = ContinuousClock.now
+        while link.lastHeard < asked, link.failure == nil {
+            let wake = await thread.wait(for: link.progress, until: asked + settings.keepaliveTimeout)
+            if wake == .cancelled { return nil }
+            if wake == .timedOut, link.lastHeard < asked {
+                link.fail(
+                    ConnectionError(
+                        .lost, hostName: hostName, "the connection was lost",
+                        notes: ["the server has not answered for \((.now - link.lastHeard).shortText)"]))
+                return nil
+            }
+        }
+        return settings.keepaliveInterval
+    }
+}
+
+extension Duration {
+    /// `10s`, `1.5s`, `200ms`: for messages.
+    var shortText: String {
+        let milliseconds = components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000
+        if milliseconds < 1000 { return "\(milliseconds)ms" }
+        let tenths = milliseconds / 100
+        return tenths % 10 == 0 ? "\(tenths / 10)s" : "\(tenths / 10).\(tenths % 10)s"
+    }
+}

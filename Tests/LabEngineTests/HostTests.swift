@@ -1,0 +1,212 @@
+import LabCore
+import LabEngine
+import LabTransport
+import Synchronization
+import Testing
+
+@Suite struct HostTests {
+    @Test func unreachableHostsAreLeftOutAndTheOthersGoOn() async throws {
+        let lab = try Lab()
+        let report = try await lab.run(
+            """
+            - hosts: all
+              tasks:
+                - {name: A, ping: }
+                - {name: B, command: "true", changed_when: false}
+            """, transport: MachineTransport(unreachable: ["two"]))
+        #expect(report.lines(of: "two") == ["unreachable - A"])
+        #expect(report.lines(of: "one") == ["ok proved A", "ok proved(changed_when) B"])
+        #expect(report.exitCode == 4)
+        #expect(report.messages == ["two: connection refused by two:22"])
+        #expect(report.summaries.map(\.host) == ["one", "two", "three"])
+        #expect(report.summaries[1].isUnreachable)
+    }
+
+    @Test func connectionLostInTheMiddle() async throws {
+        let lab = try Lab()
+        let transport = MachineTransport(wrap: { LosingConnection(inner: $0, runsLeft: 1) })
+        let report = try await lab.run(
+            """
+            - hosts: one
+              tasks:
+                - {name: A, command: "true"}
+                - {name: B, command: "true"}
+                - {name: C, command: "true"}
+            """, transport: transport)
+        #expect(report.lines == ["one changed unproved A", "one unreachable - B"])
+        #expect(report.exitCode == 4)
+    }
+
+    @Test func oneConnectionPerHost() async throws {
+        let lab = try Lab()
+        let report = try await lab.run(
+            """
+            - hosts: all
+              tasks:
+                - {name: A, ping: }
+                - {name: B, ping: }
+                - {name: C, ping: , delegate_to: one}
+            """)
+        let connected = lab.events.compactMap { event in
+            if case .hostConnected(let host, _, _) = event { host } else { nil }
+        }
+        #expect(connected.sorted() == ["one", "three", "two"])
+        #expect(report.exitCode == 0)
+    }
+
+    @Test func failuresStopTheHostOnly() async throws {
+        let lab = try Lab()
+        let report = try await lab.run(
+            """
+            - hosts: all
+              tasks:
+                - {name: A, fail: {msg: no}, when: inventory_hostname == 'two'}
+                - {name: B, debug: {msg: x}}
+                - {name: C, assert: {that: "ansible_play_hosts == ['one', 'three']"}}
+            """)
+        #expect(report.lines(of: "two") == ["failed - A"])
+        #expect(report.lines(of: "three") == ["skipped - A", "ok proved B", "ok proved C"], "\(report.messages)")
+        #expect(report.exitCode == 2)
+    }
+
+    @Test func anyErrorsFatal() async throws {
+        let lab = try Lab()
+        let report = try await lab.run(
+            """
+            - hosts: all
+              any_errors_fatal: true
+              tasks:
+                - {name: A, fail: {msg: no}, when: inventory_hostname == 'two'}
+                - {name: B, debug: {msg: x}}
+            """)
+        #expect(!report.lines.contains { $0.hasSuffix("B") })
+    }
+
+    @Test func runOnceSharesWhatItFinds() async throws {
+        let lab = try Lab()
+        let report = try await lab.run(
+            """
+            - hosts: all
+              tasks:
+                - {name: A, command: "echo {{ inventory_hostname }}", run_once: true, register: r, changed_when: false}
+                - {name: B, set_fact: {x: 1}, run_once: true}
+                - {name: C, assert: {that: ["r.stdout == 'one'", "x == 1"]}}
+            """)
+        #expect(report.lines.filter { $0.hasSuffix("A") }.count == 1)
+        #expect(report.lines.filter { $0.hasSuffix("ok proved C") }.count == 3, "\(report.messages)")
+    }
+
+    @Test func serialRunsInBatches() async throws {
+        let lab = try Lab()
+        let report = try await lab.run(
+            """
+            - hosts: all
+              serial: [1, 2]
+              tasks:
+                - {name: A, debug: {msg: x}}
+                - {name: B, debug: {msg: x}}
+            """)
+        let order = report.records.map { $0.host + $0.task.name }
+        #expect(order.prefix(2) == ["oneA", "oneB"])
+        #expect(Set(order[2...3]) == ["twoA", "threeA"])
+    }
+
+    @Test func forksBoundHowManyRunAtOnce() async throws {
+        let lab = try Lab()
+        let gauge = Gauge()
+        let transport = MachineTransport(wrap: { GaugedConnection(inner: $0, gauge: gauge) })
+        _ = try await lab.run("- hosts: all\n  tasks: [{command: 'true'}]", transport: transport) { $0.forks = 2 }
+        #expect(gauge.highest <= 2)
+        #expect(gauge.total == 3)
+    }
+
+    @Test func handlersRunOnceAndInOrder() async throws {
+        let lab = try Lab()
+        let report = try await lab.run(
+            """
+            - hosts: one
+              tasks:
+                - {name: A, copy: {content: x, dest: DIR/a}, notify: [second, first]}
+                - {name: B, copy: {content: x, dest: DIR/b}, notify: first}
+                - {name: C, copy: {content: x, dest: DIR/a}, notify: third}
+                - {meta: flush_handlers}
+                - {name: D, copy: {content: x, dest: DIR/d}, notify: topic}
+              handlers:
+                - {name: first, debug: {msg: x}}
+                - {name: second, debug: {msg: x}}
+                - {name: third, debug: {msg: x}}
+                - {name: fourth, debug: {msg: x}, listen: topic}
+            """)
+        #expect(report.records.map(\.task.name) == ["A", "B", "C", "first", "second", "D", "fourth"])
+        #expect(report.records.filter(\.task.isHandler).count == 3)
+    }
+
+    @Test func unknownHandler() async throws {
+        let lab = try Lab()
+        let report = try await lab.run(
+            """
+            - hosts: one
+              tasks:
+                - {name: A, copy: {content: x, dest: DIR/a}, notify: frist}
+              handlers:
+                - {name: first, debug: {msg: x}}
+            """)
+        #expect(report.messages == ["there is no handler 'frist'"])
+    }
+
+    @Test func unknownHostsStopBeforeAnything() async throws {
+        let lab = try Lab()
+        let report = try await lab.run(
+            """
+            - hosts: one
+              tasks: [{copy: {content: x, dest: DIR/a}}]
+            - hosts: tow
+              tasks: [{debug: {msg: x}}]
+            """)
+        #expect(report.records.isEmpty)
+        #expect(report.exitCode == 65)
+        #expect(lab.read("a") == nil)
+    }
+
+    @Test func includesRunForTheHostsThatWantThem() async throws {
+        let lab = try Lab()
+        lab.write("for-one.yml", "- {name: inner, debug: {msg: \"{{ what }} {{ item }}\"}, register: r}\n")
+        let report = try await lab.run(
+            """
+            - hosts: all
+              tasks:
+                - name: Include
+                  include_tasks: "for-{{ inventory_hostname }}.yml"
+                  vars: {what: hello}
+                  loop: [1, 2]
+                  when: inventory_hostname == 'one'
+                - {name: After, debug: {msg: x}}
+            """)
+        #expect(report.lines(of: "one") == ["ok proved inner", "ok proved inner", "ok proved After"], "\(report.messages)")
+        #expect(report.lines(of: "two") == ["skipped - Include", "skipped - Include", "ok proved After"])
+    }
+
+    @Test func cancellationEndsTheRunAndStillCleansUp() async throws {
+        let lab = try Lab()
+        let started = Signal()
+        let run = Task {
+            try await lab.run(
+                """
+                - hosts: one
+                  tasks:
+                    - block:
+                        - {name: A, command: sleep 60}
+                        - {name: B, debug: {msg: never}}
+                      always:
+                        - {name: C, copy: {content: x, dest: DIR/cleaned}}
+                    - {name: D, debug: {msg: never}}
+                """, transport: MachineTransport(wrap: { SignallingConnection(inner: $0, signal: started) }))
+        }
+        await started.wait()
+        run.cancel()
+        let report = try await run.value
+        #expect(report.isInterrupted && report.exitCode == 130)
+        #expect(report.lines == ["one failed - A", "one changed proved C"])
+        #expect(lab.read("cleaned") == "x")
+    }
+}
