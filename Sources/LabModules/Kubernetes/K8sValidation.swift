@@ -47,7 +47,7 @@ struct K8sValidation {
 
     private func problems(_ intents: [Intent]) -> [Diagnostic] {
         let nodes = scope.hostAddresses.compactMap { entry in
-            IPAddress(entry.address).map { (host: entry.host, address: $0) }
+            LabKube.IPAddress(entry.address).map { (host: entry.host, address: $0) }
         }
         return PoolRules.problems(in: intents.map(\.object), nodes: nodes).map { problem in
             let intent = intents[problem.index]
