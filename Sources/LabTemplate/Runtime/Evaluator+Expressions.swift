@@ -274,10 +274,13 @@ extension Evaluator {
             if case .undefined = input { return input }
             if let undefined = arguments.firstUndefined { return undefined }
         }
-        return try filter.body(
+        let result = try filter.body(
             try Call(
                 "the filter '\(name)'", input: input, arguments, parameters: filter.parameters,
                 required: filter.required, isVariadic: filter.isVariadic, evaluator: self))
+        // What filters give is never lazy.
+        if case .range = result { return .list(try result.elements()) }
+        return result
     }
 
     func apply(_ test: Test, named name: String, to subject: Object, _ arguments: Arguments) throws -> Bool {
