@@ -72,6 +72,12 @@ package struct Engine: Sendable {
             let state = RunState(
                 plan: plan, registry: registry, insight: insight, pool: pool, storage: storage, controller: controller,
                 pass: pass, firstTask: lastTask, events: events)
+            if pass == 1,
+                let failure = RunValidation(run: state, plays: Array(zip(plan.plays, selection.plays))).check()
+            {
+                report.failures.append(failure)
+                return
+            }
             for (play, hosts) in zip(plan.plays, selection.plays) {
                 await run(play, hosts, state)
                 if state.mustStop { break }

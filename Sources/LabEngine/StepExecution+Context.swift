@@ -17,7 +17,7 @@ extension StepExecution {
             controller: run.controller, shared: run.storage)
         context.environment = try task.directives.renderedEnvironment(scope)
         context.become = become
-        context.searchPaths = searchPaths(for: module.specification.shortName)
+        context.searchPaths = Self.searchPaths(of: task, module: module, in: play.play)
         context.variable = { try scope.variable($0) }
         context.render = { text, path in
             let file = SourceFile(path: path, text: text)
@@ -65,21 +65,22 @@ extension StepExecution {
             options.adjustEndpoint?(&endpoint)
             access = .ssh(endpoint)
         }
-        var become = try HostAccess.become(task.directives, scope: scope)
+        var become = try HostAccess.become(task.directives.inside(options.directives), scope: scope)
         if become != nil, become?.password == nil { become?.password = options.becomePassword }
         return (access, become)
     }
 
-    private func searchPaths(for module: String) -> [String] {
+    /// Where a task's relative files are looked for.
+    static func searchPaths(of task: LabModel.Task, module: any Module, in play: Play) -> [String] {
         let kinds =
-            switch module {
+            switch module.specification.shortName {
             case "template": ["templates"]
             case "include_vars": ["vars"]
             default: ["files", "templates"]
             }
         var paths: [String] = []
         for kind in kinds {
-            for path in task.searchPaths(kind: kind, playbookDirectory: play.play.directory) where !paths.contains(path)
+            for path in task.searchPaths(kind: kind, playbookDirectory: play.directory) where !paths.contains(path)
             {
                 paths.append(path)
             }
@@ -87,7 +88,7 @@ extension StepExecution {
         return paths
     }
 
-    private static func render(
+    static func render(
         _ text: String, path: String, _ format: TemplateFormat, _ scope: LabModel.VariableScope
     ) throws -> String {
         var options = TemplateOptions.file

@@ -29,7 +29,8 @@ private struct ArgumentChecker {
     init(role: String) { self.role = role }
 
     mutating func reportMissing(_ option: ArgumentSpecification.Option, in map: String?, span: SourceSpan?) {
-        let what = map.map { "'\($0)' of the role '\(role)' needs '\(option.name)'" }
+        let what =
+            map.map { "'\($0)' of the role '\(role)' needs '\(option.name)'" }
             ?? "the role '\(role)' needs the variable '\(option.name)'"
         var notes: [Diagnostic.Note] = []
         if let description = option.description { notes.append(Diagnostic.Note("\(option.name): \(description)")) }
@@ -44,7 +45,8 @@ private struct ArgumentChecker {
         _ message: String, _ span: SourceSpan?, _ option: ArgumentSpecification.Option, hint: String? = nil
     ) {
         diagnostics.append(
-            Diagnostic(message, span: span, notes: [Diagnostic.Note("the role says so here", span: option.span)], hint: hint))
+            Diagnostic(
+                message, span: span, notes: [Diagnostic.Note("the role says so here", span: option.span)], hint: hint))
     }
 
     mutating func check(
@@ -154,9 +156,10 @@ private struct ArgumentChecker {
             guard let text = String(keyword: value) else { return false }
             let digits = text.prefix { $0.isNumber || $0 == "." }
             let unit = text.dropFirst(digits.count).trimmed.lowercased()
-            return Double(digits) != nil && ["", "b", "k", "m", "g", "t", "p", "e", "z", "y"].contains(where: {
-                unit == $0 || unit == $0 + "b"
-            })
+            return Double(digits) != nil
+                && ["", "b", "k", "m", "g", "t", "p", "e", "z", "y"].contains(where: {
+                    unit == $0 || unit == $0 + "b"
+                })
         }
     }
 }

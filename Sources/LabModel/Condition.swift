@@ -55,9 +55,13 @@ package struct Condition: Sendable {
 
     // Ansible still renders a condition that is one whole template (`when: "{{ flag }}"`), though it warns.
     private static func parse(_ text: String, span: SourceSpan?) throws -> Template {
-        text.hasTemplateMarks
+        let template =
+            text.hasTemplateMarks
             ? try Template.parse(text, span: span)
             : try Template.parseExpression(text, span: span)
+        let problems = template.problems
+        if !problems.isEmpty { throw InputError(problems.map(\.diagnostic)) }
+        return template
     }
 }
 

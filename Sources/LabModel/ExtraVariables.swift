@@ -39,7 +39,8 @@ package enum ExtraVariables {
         let text = KeyValueText(option, isCommand: false)
         if let rest = text.rest {
             throw InputError(
-                "'\(rest)' is no variable", span: span, hint: "write 'name=value', and quotes around values with spaces")
+                "'\(rest)' is no variable", span: span, hint: "write 'name=value', and quotes around values with spaces"
+            )
         }
         var layer = VariableLayer(.extraVars)
         for pair in text.pairs {

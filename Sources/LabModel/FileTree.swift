@@ -24,6 +24,20 @@ package enum FileTree {
         return status.st_mode & S_IFMT
     }
 
+    /// Whether the path itself is a symbolic link.
+    package static func isLink(_ path: String) -> Bool {
+        var status = stat()
+        return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK
+    }
+
+    /// Whether another file system begins at the path.
+    package static func isMount(_ path: String) -> Bool {
+        var own = stat()
+        var parent = stat()
+        guard stat(path, &own) == 0, stat("\(path)/..", &parent) == 0 else { return false }
+        return own.st_dev != parent.st_dev || own.st_ino == parent.st_ino
+    }
+
     /// Whether the file may be executed.
     package static func isExecutable(_ path: String) -> Bool { isFile(path) && access(path, X_OK) == 0 }
 

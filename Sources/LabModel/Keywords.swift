@@ -22,7 +22,8 @@ enum Keywords {
     ])
     /// What an `include_tasks` may have besides its file (`TaskInclude.VALID_INCLUDE_KEYWORDS`).
     static let includeTasks: Set<String> = [
-        "action", "args", "collections", "debugger", "ignore_errors", "loop", "loop_control", "name", "no_log", "register",
+        "action", "args", "collections", "debugger", "ignore_errors", "loop", "loop_control", "name", "no_log",
+        "register",
         "run_once", "tags", "timeout", "vars", "when",
     ]
     static let loopControl: Set<String> = [

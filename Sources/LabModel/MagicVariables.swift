@@ -31,12 +31,13 @@ package struct MagicVariables: Sendable {
     package var processEnvironment: [String: String] = [:]
     /// Folders in which `lookup('file', …)` and `lookup('template', …)` look, in this order.
     package var searchPaths: [String] = []
-    /// The variables of any host of the inventory, for `hostvars`.
-    package var hostVariables: @Sendable (String) -> VariableLayers?
+    /// The variables of any host, for `hostvars`; where it gives nil, what the inventory says.
+    package var hostVariables: (@Sendable (String) -> VariableLayers?)?
+    /// Digests of bytes in lower-case hexadecimal by Python's name of the algorithm, for `hash`; nil for an unknown one.
+    package var digest: @Sendable (_ algorithm: String, _ bytes: [UInt8]) -> String? = { _, _ in nil }
 
     package init(
-        inventory: Inventory, hostName: String?,
-        hostVariables: @escaping @Sendable (String) -> VariableLayers? = { _ in nil }
+        inventory: Inventory, hostName: String?, hostVariables: (@Sendable (String) -> VariableLayers?)? = nil
     ) {
         self.inventory = inventory
         self.hostName = hostName

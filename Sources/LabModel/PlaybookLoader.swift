@@ -37,7 +37,8 @@ struct PlaybookReader {
     ) -> [Play] {
         guard let document = collector.attempt({ try environment.document(path) }) else { return [] }
         guard let items = document.list else {
-            let what = document.isNull ? "the playbook is empty" : "a playbook is a list of plays, not \(document.typeName)"
+            let what =
+                document.isNull ? "the playbook is empty" : "a playbook is a list of plays, not \(document.typeName)"
             collector.report(what, span: document.span, hint: "begin a play with '- hosts: …'")
             return []
         }

@@ -62,7 +62,8 @@ package struct RoleLoader: Sendable {
         for role in try load(names) {
             guard let verify = role.verify else {
                 throw InputError(
-                    "the role '\(role.name)' has nothing to verify", hint: "add \(Path.join(role.path, "verify/main.yml"))")
+                    "the role '\(role.name)' has nothing to verify",
+                    hint: "add \(Path.join(role.path, "verify/main.yml"))")
             }
             let pattern = hosts ?? role.metadata.hosts ?? "all"
             var play = Play(

@@ -129,7 +129,8 @@ extension Task {
             }
         }
         if let variableArguments {
-            result.merge(try map(variableArguments, scope, "the arguments of '\(module.written)'")) { _, inner in inner }
+            result.merge(try map(variableArguments, scope, "the arguments of '\(module.written)'")) { _, inner in inner
+            }
         }
         result.merge(try map(arguments, scope, "the arguments of '\(module.written)'")) { _, inner in inner }
         return result

@@ -21,7 +21,8 @@ extension TaskReader {
             directives: parts.directives.inside(context.directives), loop: parts.loop, role: context.role,
             includeParameters: context.includeParameters, file: source.span?.file, span: source.span,
             keywordSpans: Dictionary(
-                entries.compactMap { entry in entry.keySpan.map { (entry.key, $0) } }, uniquingKeysWith: { first, _ in first }))
+                entries.compactMap { entry in entry.keySpan.map { (entry.key, $0) } },
+                uniquingKeysWith: { first, _ in first }))
         task.variableArguments = call.variableArguments
         if let name = task.name, String(keyword: name.value) == nil, !name.isNull {
             collector.report("a task's name is a text, not \(name.typeName)", span: name.span)
@@ -56,16 +57,20 @@ extension TaskReader {
         }
         collector.add(reader.collector.diagnostics)
         var directives = reader.directives
-        if call.isLocal, let target = collector.attempt({
-            try Templated<String>("delegate_to", SourceValue(.string("localhost"), span: call.module.span))
-        }) {
+        if call.isLocal,
+            let target = collector.attempt({
+                try Templated<String>("delegate_to", SourceValue(.string("localhost"), span: call.module.span))
+            })
+        {
             directives.delegateTo = target
         }
         return Parts(directives: directives, call: call, keywords: others, loop: loop(loops, others["loop_control"]))
     }
 
     private mutating func checkAllowed(_ entry: SourceValue.Entry, call: Call) {
-        guard call.module.canonical == CoreModule.includeTasks, !Keywords.includeTasks.contains(entry.key) else { return }
+        guard call.module.canonical == CoreModule.includeTasks, !Keywords.includeTasks.contains(entry.key) else {
+            return
+        }
         collector.report(
             "'\(entry.key)' has no effect on an include", span: entry.keySpan,
             hint: "put it below 'apply:' of include_tasks, or use import_tasks")
@@ -171,7 +176,7 @@ extension TaskReader {
             guard let expression = task.arguments["var"], let text = expression.string, !text.hasTemplateMarks else {
                 return
             }
-            collector.attempt { _ = try Template.parseExpression(text, span: expression.span) }
+            collector.add(Template.checkExpression(text, span: expression.span))
         default: break
         }
     }

@@ -67,7 +67,8 @@ struct TaskReader {
         var reader = DirectivesReader(level: .blockVars)
         for entry in entries where !reader.read(entry) {
             if !Keywords.block.contains(entry.key) {
-                let what = Keywords.task.contains(entry.key) || environment.signature(entry.key) != nil
+                let what =
+                    Keywords.task.contains(entry.key) || environment.signature(entry.key) != nil
                     ? "a block has no '\(entry.key)'" : "unknown keyword '\(entry.key)' of a block"
                 collector.report(
                     what, span: entry.keySpan,

@@ -8,6 +8,8 @@ package struct Variable: Sendable {
         case template(SourceValue)
         /// A finished value (a registered result, a fact): braces in it are text.
         case value(Value)
+        /// What a task gives it is known when the run gets there, not before: using it throws `UnknownVariable`.
+        case unknown
     }
 
     package let content: Content
@@ -23,8 +25,17 @@ package struct Variable: Sendable {
         switch content {
         case .template(let source): source.value
         case .value(let value): value
+        case .unknown: .null
         }
     }
+}
+
+/// A variable was used before the run, and only the run can say what it is.
+package struct UnknownVariable: DiagnosticError {
+    package let name: String
+
+    package var diagnostics: [Diagnostic] { [Diagnostic("the variable '\(name)' is not known before the run")] }
+    package var failureClass: FailureClass { .failed }
 }
 
 /// The variables that one place defines: a file, a `vars` keyword, the registered results of a host.

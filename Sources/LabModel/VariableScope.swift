@@ -27,7 +27,12 @@ package final class VariableScope: TemplateScope {
     }
 
     package func lookup(_ plugin: String, arguments: [Value], options: ValueMap) throws -> Value {
-        try Lookups(scope: self).run(plugin, arguments: arguments, options: options)
+        try Lookups(base: self, scope: ChainedScope(base: self, chain: [])).run(
+            plugin, arguments: arguments, options: options)
+    }
+
+    package func service(_ request: TemplateService) throws -> Value? {
+        try TemplateServices(magic: magic).answer(request)
     }
 
     /// The value of a variable while those in `chain` are being rendered.
@@ -41,14 +46,20 @@ package final class VariableScope: TemplateScope {
     private func compute(_ name: String, through chain: [String]) throws -> Value? {
         if let value = magic.value(of: name) { return value }
         switch name {
-        case "hostvars": return try allHostVariables(through: chain)
-        case "vars": return try allVariables(through: chain)
+        case "hostvars": return allHostVariables(through: chain)
+        case "vars": return allVariables(through: chain)
         default: break
         }
         guard let variable = layers[name] else { return nil }
         switch variable.content {
         case .value(let value): return value
+        case .unknown: throw UnknownVariable(name: name)
         case .template(let source):
+            if source.tag == "!vault" {
+                throw InputError(
+                    "the variable '\(name)' is encrypted with Ansible Vault, which labctl does not open",
+                    span: source.span, hint: "give it with '-e', or write it decrypted")
+            }
             guard source.containsTemplate else { return source.value }
             if chain.contains(name) { throw loop(name, chain: chain) }
             return try source.rendered(ChainedScope(base: self, chain: chain + [name]))
@@ -67,7 +78,7 @@ package final class VariableScope: TemplateScope {
     }
 
     /// `vars`: every variable that can be rendered.
-    private func allVariables(through chain: [String]) throws -> Value {
+    private func allVariables(through chain: [String]) -> Value {
         var map = ValueMap()
         let chain = chain + ["vars"]
         for name in layers.names where !chain.contains(name) {
@@ -78,17 +89,19 @@ package final class VariableScope: TemplateScope {
     }
 
     /// `hostvars` as a whole: of every host every variable that can be rendered.
-    private func allHostVariables(through chain: [String]) throws -> Value {
+    private func allHostVariables(through chain: [String]) -> Value {
         // Rendering all variables of all hosts meets those that use `hostvars` themselves: they are left out.
         if chain.contains("hostvars") { return .map([:]) }
         var map = ValueMap()
-        for name in magic.inventory.hosts.keys { map[name] = try hostScope(name)?.allVariables(through: ["hostvars"]) }
+        for name in magic.inventory.hosts.keys { map[name] = hostScope(name)?.allVariables(through: ["hostvars"]) }
         return .map(map)
     }
 
     /// The scope of another host of the inventory, as `hostvars` sees it; nil when there is no such host.
-    package func hostScope(_ name: String) throws -> VariableScope? {
-        guard let layers = magic.hostVariables(name) else { return nil }
+    package func hostScope(_ name: String) -> VariableScope? {
+        let inventory = magic.inventory
+        let known = inventory.host(name).map { VariableLayers(inventory.layers(for: $0)) }
+        guard let layers = magic.hostVariables?(name) ?? known else { return nil }
         var other = magic
         other.hostName = name
         return VariableScope(layers: layers, magic: other)
@@ -96,13 +109,22 @@ package final class VariableScope: TemplateScope {
 }
 
 /// The scope inside of a variable's own template: it knows the way to it, to tell a loop.
-private struct ChainedScope: TemplateScope {
+struct ChainedScope: TemplateScope {
     let base: VariableScope
     let chain: [String]
+
+    /// The scope for the text of a file that a lookup renders.
+    ///
+    /// - Throws: `InputError` when the file is being rendered already.
+    func entering(file path: String) throws(InputError) -> ChainedScope {
+        if chain.contains(path) { throw InputError("the template \(path) includes itself by a lookup") }
+        return ChainedScope(base: base, chain: chain + [path])
+    }
 
     func variable(_ name: String) throws -> Value? { try base.value(of: name, through: chain) }
     var names: [String] { base.names }
     func lookup(_ plugin: String, arguments: [Value], options: ValueMap) throws -> Value {
-        try base.lookup(plugin, arguments: arguments, options: options)
+        try Lookups(base: base, scope: self).run(plugin, arguments: arguments, options: options)
     }
+    func service(_ request: TemplateService) throws -> Value? { try base.service(request) }
 }

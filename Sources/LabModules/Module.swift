@@ -14,10 +14,55 @@ package protocol Module: Sendable {
     /// - Throws: `ModuleError` when the call cannot succeed; `ConnectionError`; `CancellationError`.
     func plan(_ call: ModuleCall, in context: ModuleContext) async throws -> Plan
 
+    /// Whether `validate` has anything to say: only then are a task's arguments rendered before the run.
+    var validatesBeforeRun: Bool { get }
+
+    /// Finds mistakes that can be told without asking the node or the cluster. Called for every call whose arguments can
+    /// be rendered before the run starts, so that nothing is sent when something is wrong. An error keeps the run from
+    /// starting.
+    func validate(_ call: ModuleCall, in scope: ValidationScope) -> [Diagnostic]
+
     /// Carries out a plan that `plan` made for the same call.
     ///
     /// - Throws: as `plan`.
     func apply(_ plan: Plan, for call: ModuleCall, in context: ModuleContext) async throws -> ModuleResult
+}
+
+extension Module {
+    package var validatesBeforeRun: Bool { false }
+
+    package func validate(_ call: ModuleCall, in scope: ValidationScope) -> [Diagnostic] { [] }
+}
+
+/// What is known before a run starts, for `Module.validate`.
+package struct ValidationScope: Sendable {
+    /// The hosts of the inventory and the addresses that the inventory gives them.
+    package var hostAddresses: [(host: String, address: String)]
+    /// Where relative `src` and `template` paths are looked for.
+    package var searchPaths: [String]
+    /// Renders a template text with the host's variables.
+    package var render: @Sendable (_ text: String, _ path: String) throws -> Value
+    /// Where the variables that are in scope hold this text, so that a mistake in a rendered value is shown where the
+    /// user wrote it; nil when no file holds it.
+    package var spanOfText: @Sendable (String) -> SourceSpan?
+    /// The host that the call is for (after `delegate_to`).
+    package var hostName: String
+    /// Where checks that need several calls keep what they have seen; nil judges the call by itself.
+    package var record: ValidationRecord?
+
+    package init(
+        hostAddresses: [(host: String, address: String)] = [], searchPaths: [String] = [],
+        render: @escaping @Sendable (String, String) throws -> Value = { text, _ in .string(text) },
+        spanOfText: @escaping @Sendable (String) -> SourceSpan? = { _ in nil }, hostName: String = "",
+        record: ValidationRecord? = nil
+    ) {
+        self.hostAddresses = hostAddresses
+        self.searchPaths = searchPaths
+        self.render = render
+        self.spanOfText = spanOfText
+        self.hostName = hostName
+        self.record = record
+    }
 }
 
 /// A module's names and parameters, known before anything runs so that mistakes are found at load time.

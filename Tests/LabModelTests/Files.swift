@@ -1,9 +1,9 @@
 import LabCore
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 func makeTemporaryDirectory() throws -> String {

@@ -84,7 +84,8 @@ private let inventoryNames = ["yaml", "ini", "folder", "several", "list"]
 
     @Test func anUnknownPatternIsRefusedWithTheNearestName() throws {
         let inventory = try Answers.named("yaml").inventory()
-        #expect(messages { _ = try inventory.hosts(matching: "worker") } == ["no host or group 'worker' in the inventory"])
+        #expect(
+            messages { _ = try inventory.hosts(matching: "worker") } == ["no host or group 'worker' in the inventory"])
         #expect(hints { _ = try inventory.hosts(matching: "worker") } == ["did you mean 'workers'?"])
         #expect(
             messages { _ = try inventory.hosts(matching: "workers[7]") }
@@ -137,7 +138,10 @@ private let inventoryNames = ["yaml", "ini", "folder", "several", "list"]
                 "b.yml:8:5: the group 'all' has itself as a child",
             ]
         ),
-        ("c.yml", "a:\n  children: {b: {children: {a: }}}\n", ["c.yml:2:14: the group 'b' cannot be a child of 'a', which is inside of 'b' already"]),
+        (
+            "c.yml", "a:\n  children: {b: {children: {a: }}}\n",
+            ["c.yml:2:14: the group 'b' cannot be a child of 'a', which is inside of 'b' already"]
+        ),
         ("d.yml", "plugin: aws\n", ["d.yml:1:9: inventory plugins are not offered"]),
         ("e.yml", "", ["the inventory is empty"]),
     ])
@@ -157,12 +161,20 @@ private let inventoryNames = ["yaml", "ini", "folder", "several", "list"]
     @Test func aMissingInventoryIsNamed() throws {
         let project = try TestProject(["lab.yml": "all:"])
         defer { project.remove() }
-        #expect(messages { _ = try InventoryLoader().load([project.path("lob.yml")]) } == ["no such inventory: \(project.path("lob.yml"))"])
-        #expect(hints { _ = try InventoryLoader().load([project.path("lob.yml")]) } == ["did you mean '\(project.path("lab.yml"))'?"])
+        #expect(
+            messages { _ = try InventoryLoader().load([project.path("lob.yml")]) } == [
+                "no such inventory: \(project.path("lob.yml"))"
+            ])
+        #expect(
+            hints { _ = try InventoryLoader().load([project.path("lob.yml")]) } == [
+                "did you mean '\(project.path("lab.yml"))'?"
+            ])
     }
 
     @Test func aFolderOfVariablesWithoutAMapIsRefused() throws {
-        let project = try TestProject(["lab.yml": "all: {hosts: {a: }}", "group_vars/all.yml": "- a\n", "host_vars/a": "x: [\n"])
+        let project = try TestProject([
+            "lab.yml": "all: {hosts: {a: }}", "group_vars/all.yml": "- a\n", "host_vars/a": "x: [\n",
+        ])
         defer { project.remove() }
         let found = messages { _ = try InventoryLoader().load([project.path("lab.yml")]) }
         #expect(found.count == 2)
@@ -170,7 +182,9 @@ private let inventoryNames = ["yaml", "ini", "folder", "several", "list"]
     }
 
     @Test func vaultsAreRefusedWithASentence() throws {
-        let project = try TestProject(["lab.yml": "all: {hosts: {a: }}", "group_vars/all.yml": "$ANSIBLE_VAULT;1.1;AES256\n6162\n"])
+        let project = try TestProject([
+            "lab.yml": "all: {hosts: {a: }}", "group_vars/all.yml": "$ANSIBLE_VAULT;1.1;AES256\n6162\n",
+        ])
         defer { project.remove() }
         #expect(
             messages { _ = try InventoryLoader().load([project.path("lab.yml")]) }

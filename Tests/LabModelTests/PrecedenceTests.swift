@@ -12,7 +12,8 @@ private struct PrecedenceRun {
         var inventory = try loader.load(["\(root)/inventory"])
         inventory = try loader.addingVariables(besidePlaybook: root, to: inventory)
         let play = try #require(
-            try PlaybookLoader(catalog: TestCatalog(), finder: RoleFinder(directory: root)).load(["\(root)/play.yml"]).first)
+            try PlaybookLoader(catalog: TestCatalog(), finder: RoleFinder(directory: root)).load(["\(root)/play.yml"])
+                .first)
         let host = try #require(inventory.host("h1"))
         var variables = HostVariables(
             host: host, inventory: inventory, extra: try ExtraVariables.parse(["@\(root)/files/extra.yml"]))
@@ -51,6 +52,9 @@ private struct PrecedenceRun {
 
     @Test func anUnknownVariableIsToldWithTheNearestName() throws {
         let run = try PrecedenceRun()
-        #expect(hints { _ = try Explanation("own_extra_var", host: "h1", scope: run.scope) } == ["did you mean 'own_extra_vars'?"])
+        #expect(
+            hints { _ = try Explanation("own_extra_var", host: "h1", scope: run.scope) } == [
+                "did you mean 'own_extra_vars'?"
+            ])
     }
 }

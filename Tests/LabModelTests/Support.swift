@@ -39,11 +39,15 @@ struct TestCatalog: ModuleCatalog {
     ]
 
     func specification(named name: String) -> ModuleSignature? {
-        Self.signatures.first { $0.canonicalName == name || $0.canonicalName.split(separator: ".").last.map(String.init) == name }
+        Self.signatures.first {
+            $0.canonicalName == name || $0.canonicalName.split(separator: ".").last.map(String.init) == name
+        }
     }
 
     var names: [String] {
-        Self.signatures.flatMap { [$0.canonicalName, $0.canonicalName.split(separator: ".").last.map(String.init) ?? ""] }
+        Self.signatures.flatMap {
+            [$0.canonicalName, $0.canonicalName.split(separator: ".").last.map(String.init) ?? ""]
+        }
     }
 }
 

@@ -1,0 +1,195 @@
+import LabCore
+import LabModel
+import LabModules
+import LabTemplate
+import OrderedCollections
+
+/// Asks modules, before anything runs, about the calls that can be rendered already (`Module.validate`). A wrong range
+/// of addresses then keeps the run from starting, where it would else be told after half of it.
+struct RunValidation: Sendable {
+    let run: RunState
+    /// Each play with its hosts.
+    let plays: [(play: Play, hosts: [String])]
+
+    /// Tells warnings, and gives what keeps the run from starting; nil when nothing does.
+    func check() -> Report.Failure? {
+        guard plays.contains(where: { $0.play.sections.contains(where: asksAnything) }) else { return nil }
+        var round = Round(run: run, hostAddresses: hostAddresses)
+        for (play, _) in plays { round.note(play.sections + play.handlers) }
+        for (play, hosts) in plays where !hosts.isEmpty { round.look(at: play, hosts) }
+        let found = OrderedSet(round.found + round.record.finish())
+        for diagnostic in found where diagnostic.severity != .error { run.emit(.told(diagnostic)) }
+        let errors = found.filter { $0.severity == .error }
+        return errors.isEmpty ? nil : Report.Failure(diagnostics: Array(errors), failureClass: .input)
+    }
+
+    /// Whether any module has something to say of the node, or might have: includes are opened only then.
+    private func asksAnything(_ node: TaskNode) -> Bool {
+        switch node {
+        case .task(let task): run.registry[task.module.canonical]?.validatesBeforeRun ?? false
+        case .block(let block): (block.tasks + block.rescue + block.always).contains(where: asksAnything)
+        case .include: true
+        case .meta: false
+        }
+    }
+
+    /// The addresses that the inventory gives its hosts.
+    private var hostAddresses: [(host: String, address: String)] {
+        run.inventory.hosts.keys.map { name in
+            let scope = VariableScope(
+                layers: VariableLayers(run.inventory.layers(forHost: name)),
+                magic: MagicVariables(inventory: run.inventory, hostName: name))
+            return (name, (try? scope.variable("ansible_host"))?.string ?? name)
+        }
+    }
+}
+
+extension Play {
+    /// All steps in their order, handlers aside.
+    fileprivate var sections: [TaskNode] { preTasks + roles.flatMap(\.tasks) + tasks + postTasks }
+}
+
+/// One look at all calls.
+private struct Round {
+    /// Includes that include themselves are a loop's way; deeper than this nothing is looked at.
+    private static let maximumDepth = 8
+
+    let run: RunState
+    let hostAddresses: [(host: String, address: String)]
+    let record = ValidationRecord()
+    private(set) var found: [Diagnostic] = []
+    /// What tasks register and define is unknown to all tasks, also to those before them: a mistake that is told wrongly
+    /// is worse than one that is told late.
+    private var unknown = VariableLayer(.loop)
+
+    init(run: RunState, hostAddresses: [(host: String, address: String)]) {
+        self.run = run
+        self.hostAddresses = hostAddresses
+    }
+
+    /// Gathers what the tasks define.
+    mutating func note(_ nodes: [TaskNode]) {
+        for node in nodes {
+            switch node {
+            case .task(let task):
+                var names = [task.register].compactMap { $0 }
+                if task.module.canonical == "ansible.builtin.set_fact" {
+                    names += task.arguments.entries?.map(\.key) ?? []
+                }
+                for name in names { unknown.set(name, .unknown, origin: Origin(.setFact, span: task.span)) }
+            case .block(let block): note(block.tasks + block.rescue + block.always)
+            case .include, .meta: break
+            }
+        }
+    }
+
+    mutating func look(at play: Play, _ hosts: [String]) {
+        let context = PlayContext(run: run, play: play, allHosts: hosts, batch: hosts, handlers: [])
+        for host in hosts where !play.variableFiles.isEmpty {
+            let scope = context.scope(host)
+            run.host(host).fileLayers = play.variableFiles.compactMap { try? $0.load(scope) }
+        }
+        look(at: play.sections, context, hosts, depth: 0)
+        for host in hosts { run.host(host).fileLayers = nil }
+    }
+
+    private mutating func look(at nodes: [TaskNode], _ context: PlayContext, _ hosts: [String], depth: Int) {
+        for node in nodes {
+            switch node {
+            case .task(let task): look(at: task, context, hosts)
+            case .block(let block): look(at: block.tasks + block.rescue + block.always, context, hosts, depth: depth)
+            case .include(let include): look(at: include, context, hosts, depth: depth)
+            case .meta: break
+            }
+        }
+    }
+
+    private mutating func look(at include: Include, _ context: PlayContext, _ hosts: [String], depth: Int) {
+        guard let host = hosts.first, depth < Self.maximumDepth, include.task.loop == nil else {
+            return record.markIncomplete()
+        }
+        let scope = context.scope(host, task: include.task).adding([unknown])
+        do {
+            guard try run.options.tags.selects(include.task.directives.tagNames(scope)) else { return }
+            if try include.task.directives.when.firstFalse(scope) != nil { return }
+            let content = try include.load(try include.targetName(scope))
+            note(content.nodes + content.handlers)
+            look(at: content.nodes, context, hosts, depth: depth + 1)
+        } catch {
+            record.markIncomplete()
+        }
+    }
+
+    private mutating func look(at task: LabModel.Task, _ context: PlayContext, _ hosts: [String]) {
+        guard let module = run.registry[task.module.canonical], module.validatesBeforeRun, let first = hosts.first
+        else { return }
+        let isOnce = (try? task.directives.runOnce?.resolve(context.scope(first, task: task))) ?? false
+        for host in isOnce ? [first] : hosts {
+            do {
+                try look(at: task, module, context, host)
+            } catch {
+                // It depends on what only the run can tell.
+                record.markIncomplete()
+            }
+        }
+    }
+
+    private mutating func look(
+        at task: LabModel.Task, _ module: any Module, _ context: PlayContext, _ host: String
+    ) throws {
+        let scope = context.scope(host, task: task).adding([unknown])
+        guard try run.options.tags.selects(task.directives.tagNames(scope)) else { return }
+        guard let loop = task.loop else { return try look(at: task, module, context, host, scope) }
+        let items = try loop.items(scope)
+        for (index, item) in items.enumerated() {
+            let variables = VariableLayer(.loop, values: loop.variables(item: item, index: index, items: items))
+            try look(at: task, module, context, host, scope.adding([variables]))
+        }
+    }
+
+    private mutating func look(
+        at task: LabModel.Task, _ module: any Module, _ context: PlayContext, _ host: String,
+        _ scope: LabModel.VariableScope
+    ) throws {
+        if try task.directives.when.firstFalse(scope) != nil { return }
+        let freeForm = try task.freeForm?.rendered(scope).string
+        let call = try run.registry.call(
+            module, arguments: try task.renderedArguments(scope), freeForm: freeForm, source: task.arguments,
+            span: task.span)
+        let validation = ValidationScope(
+            hostAddresses: hostAddresses,
+            searchPaths: StepExecution.searchPaths(of: task, module: module, in: context.play),
+            render: { text, path in
+                .string(try StepExecution.render(text, path: path, TemplateFormat(), scope))
+            },
+            spanOfText: { scope.layers.span(ofText: $0) },
+            hostName: try task.directives.delegateTo?.resolve(scope) ?? host, record: record)
+        found += module.validate(call, in: validation)
+    }
+}
+
+extension VariableLayers {
+    /// Where a file has this very text as a variable's value or as a part of one, in the layer of the highest precedence.
+    fileprivate func span(ofText text: String) -> SourceSpan? {
+        for layer in layers.reversed() {
+            for case .template(let source) in layer.variables.values.map(\.content) {
+                if let span = source.span(ofText: text) { return span }
+            }
+        }
+        return nil
+    }
+}
+
+extension SourceValue {
+    fileprivate func span(ofText text: String) -> SourceSpan? {
+        switch content {
+        case .string(text): return span
+        case .list(let items):
+            for item in items { if let span = item.span(ofText: text) { return span } }
+        case .map(let entries):
+            for entry in entries { if let span = entry.value.span(ofText: text) { return span } }
+        default: break
+        }
+        return nil
+    }
+}

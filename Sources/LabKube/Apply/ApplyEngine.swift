@@ -1,0 +1,339 @@
+import LabCore
+
+/// Brings a list of objects to the cluster by server-side apply: looks, says what differs, applies that and no more.
+///
+/// An object is as wanted when its dry run answers with what is there, who owns the fields included.
+package struct ApplyEngine: Sendable {
+    /// How many requests are under way at once; API servers take 100 streams of a connection as a rule.
+    static let concurrency = 48
+    /// How often an object is looked at again because somebody wrote while it was looked at.
+    static let maximumLooks = 5
+
+    package let client: KubeClient
+    package let settings: ApplySettings
+    package let progress: @Sendable (String) -> Void
+
+    package init(
+        client: KubeClient, settings: ApplySettings, progress: @escaping @Sendable (String) -> Void = { _ in }
+    ) {
+        self.client = client
+        self.settings = settings
+        self.progress = progress
+    }
+
+    /// Says what applying the intents would change; reads only.
+    ///
+    /// - Parameter expected: What will be there by then from earlier in the run, besides what the list itself brings.
+    /// - Throws: `KubeError` with a diagnostic for each object that cannot be applied.
+    package func plan(_ intents: [Intent], expected: ExpectedObjects = ExpectedObjects()) async throws -> ApplyPlan {
+        var expected = expected
+        expected.formUnion(ExpectedObjects(broughtBy: intents.map(\.object)))
+        let known = expected
+        let looked = try await concurrently(intents, limit: Self.concurrency) { intent in
+            do {
+                return Result<ApplyItem, KubeError>.success(try await examine(intent, expected: known))
+            } catch let error as KubeError {
+                return .failure(error)
+            }
+        }
+        var items: [ApplyItem] = []
+        var errors: [KubeError] = []
+        for result in looked {
+            switch result {
+            case .success(let item): items.append(item)
+            // A link that is down fails every request; once is enough.
+            case .failure(let error):
+                if !errors.contains(where: { $0.diagnostics == error.diagnostics }) { errors.append(error) }
+            }
+        }
+        if let error = KubeError(merging: errors) { throw error }
+        return ApplyPlan(items: items)
+    }
+
+    // MARK: Looking at one object
+
+    func examine(_ intent: Intent, expected: ExpectedObjects) async throws -> ApplyItem {
+        guard let (intent, resource) = try await resolve(intent, expected: expected) else {
+            return ApplyItem(intent, .unchecked("its CustomResourceDefinition comes first"), resource: nil)
+        }
+        var looks = 0
+        while true {
+            looks += 1
+            do {
+                let seen = try await look(intent, resource)
+                // Somebody wrote between the two requests: what they say does not belong together.
+                let isTorn =
+                    seen.live != nil && seen.result != nil && version(seen.live) != version(seen.result)
+                if isTorn, looks < Self.maximumLooks { continue }
+                return item(intent, resource, seen)
+            } catch let error as KubeError {
+                if let reason = uncheckable(error, intent, expected) {
+                    let live = try? await client.get(
+                        resource, namespace: intent.reference.namespace, name: intent.reference.name)
+                    return ApplyItem(intent, .unchecked(reason), resource: resource, live: live)
+                }
+                // A webhook may fail to answer once; a race is over at once.
+                if error.kind == .race || error.kind == .webhookUnavailable, looks < Self.maximumLooks {
+                    try await Task.sleep(for: .milliseconds(100 * looks))
+                    continue
+                }
+                if error.kind == .webhookUnavailable {
+                    let live = try? await client.get(
+                        resource, namespace: intent.reference.namespace, name: intent.reference.name)
+                    return ApplyItem(intent, .unchecked(webhookReason(error)), resource: resource, live: live)
+                }
+                throw await explained(error, intent, resource)
+            }
+        }
+    }
+
+    /// The resource of an intent, and the intent in its namespace or none; nil when its kind is still to come.
+    ///
+    /// - Throws: `KubeError` of kind `unknownKind`.
+    func resolve(
+        _ intent: Intent, expected: ExpectedObjects
+    ) async throws -> (intent: Intent, resource: APIResource)? {
+        let reference = intent.reference
+        let resource: APIResource
+        if let brought = expected.resource(apiVersion: reference.apiVersion, kind: reference.kind) {
+            resource = brought
+        } else {
+            resource = try await client.discovery.resource(
+                apiVersion: reference.apiVersion, kind: reference.kind, span: intent.span(of: .keys("kind")))
+        }
+        guard !resource.isNamespaced else { return (intent, resource) }
+        var intent = intent
+        intent.reference = ObjectReference(
+            apiVersion: reference.apiVersion, kind: reference.kind, namespace: nil, name: reference.name)
+        intent.object = intent.object.removing(.keys("metadata", "namespace"))
+        return (intent, resource)
+    }
+
+    private struct Look {
+        var live: Value?
+        var result: Value?
+        var isCreated = false
+        var kept: [String] = []
+        var migration: Migration?
+    }
+
+    private func look(_ intent: Intent, _ resource: APIResource) async throws -> Look {
+        let reference = intent.reference
+        let isServerSide = settings.method == .serverSide(force: true) || settings.method == .serverSide(force: false)
+        guard isServerSide, settings.createsMissing, !KeptFields.mayApply(to: intent.object) else {
+            let live = try await client.get(resource, namespace: reference.namespace, name: reference.name)
+            return try await look(intent, resource, live: live)
+        }
+        // Nothing has to be known of the live object before the dry run: both at once.
+        async let reading = client.get(resource, namespace: reference.namespace, name: reference.name)
+        async let checking = Result.capture {
+            try await write(intent.object, intent, resource, live: nil, dryRun: true)
+        }
+        let live = try await reading
+        let checked = await checking
+        var look = Look(live: live, migration: migration(live))
+        do {
+            let result = try checked.get()
+            look.result = result.object
+            look.isCreated = result.isCreated
+        } catch let error as KubeError where isResolvedByMigration(error, look.migration) {
+            look.result = try await write(intent.object, intent, resource, live: live, dryRun: true, force: true).object
+        }
+        return look
+    }
+
+    private func look(_ intent: Intent, _ resource: APIResource, live: Value?) async throws -> Look {
+        var look = Look(live: live)
+        if live == nil, !settings.createsMissing { return look }
+        var object = intent.object
+        if let live, case .serverSide = settings.method {
+            let kept = keep(object, intent.reference, live: live)
+            object = kept.object
+            look.kept = kept.notes
+            look.migration = migration(live)
+        }
+        do {
+            let result = try await write(object, intent, resource, live: live, dryRun: true)
+            look.result = result.object
+            look.isCreated = result.isCreated
+        } catch let error as KubeError where isResolvedByMigration(error, look.migration) {
+            look.result = try await write(object, intent, resource, live: live, dryRun: true, force: true).object
+        }
+        return look
+    }
+
+    /// Sends an object, or its dry run, by the method that is set.
+    func write(
+        _ object: Value, _ intent: Intent, _ resource: APIResource, live: Value?, dryRun: Bool, force: Bool? = nil
+    ) async throws -> KubeClient.WriteResult {
+        let manager = settings.fieldManager
+        let reference = intent.reference
+        switch settings.method {
+        case .serverSide(let isForced):
+            return try await client.apply(
+                object, resource, reference: reference, fieldManager: manager, force: force ?? isForced,
+                dryRun: dryRun, span: intent.span)
+        case .merge, .replace:
+            guard let live else {
+                return try await client.create(
+                    object, resource, reference: reference, fieldManager: manager, dryRun: dryRun,
+                    validation: settings.fieldValidation, span: intent.span)
+            }
+            if settings.method == .merge {
+                return try await client.merge(
+                    object, resource, reference: reference, fieldManager: manager, dryRun: dryRun,
+                    validation: settings.fieldValidation, span: intent.span)
+            }
+            var object = object
+            if var metadata = object["metadata"] {
+                metadata["resourceVersion"] = live[["metadata", "resourceVersion"]]
+                object["metadata"] = metadata
+            }
+            return try await client.replace(
+                object, resource, reference: reference, fieldManager: manager, dryRun: dryRun,
+                validation: settings.fieldValidation, span: intent.span)
+        }
+    }
+
+    // MARK: Judging
+
+    private func item(_ intent: Intent, _ resource: APIResource, _ look: Look) -> ApplyItem {
+        guard let live = look.live else {
+            guard let result = look.result else { return ApplyItem(intent, .skip, resource: resource) }
+            return ApplyItem(
+                intent, .create, resource: resource, result: result, changes: created(intent.object), kept: look.kept)
+        }
+        guard let result = look.result else {
+            return ApplyItem(intent, .unchanged, resource: resource, live: live, kept: look.kept)
+        }
+        if look.migration == nil, FieldDiff.isSame(live, result) || (!isOwning && !FieldDiff.differs(live, result)) {
+            return ApplyItem(intent, .unchanged, resource: resource, live: live, result: result, kept: look.kept)
+        }
+        var changes = FieldDiff.changes(from: live, to: result)
+        let taken = look.migration.map { Set($0.takenManagers) } ?? []
+        if let migration = look.migration {
+            changes += migration.removals(live: live, result: result, by: settings.fieldManager)
+        }
+        if changes.isEmpty, look.migration == nil { changes = adopted(live, result) }
+        return ApplyItem(
+            intent, .update, resource: resource, live: live, result: result, changes: changes, kept: look.kept,
+            takeovers: takeovers(live, result, except: taken), migrated: look.migration?.managers ?? [])
+    }
+
+    /// Whether who owns the fields is part of what is wanted: server-side apply records it, a patch does not.
+    private var isOwning: Bool { if case .serverSide = settings.method { true } else { false } }
+
+    private func version(_ object: Value?) -> String? { object?[["metadata", "resourceVersion"]]?.string }
+
+    /// A new object's own parts, without what only names it.
+    private func created(_ object: Value) -> [FieldChange] {
+        let naming: Value = [
+            "apiVersion": object["apiVersion"] ?? .null, "kind": object["kind"] ?? .null,
+            "metadata": [
+                "name": object[["metadata", "name"]] ?? .null, "namespace": object[["metadata", "namespace"]] ?? .null,
+            ],
+        ]
+        return FieldDiff.changes(from: naming, to: object).filter { $0.after != nil }
+    }
+
+    /// The fields that keep their values but get us as an owner.
+    private func adopted(_ live: Value, _ result: Value) -> [FieldChange] {
+        func own(_ object: Value) -> Set<FieldPath> {
+            ManagedFields(of: object).entries.filter { $0.manager == settings.fieldManager && $0.operation == "Apply" }
+                .reduce(into: []) { $0.formUnion(ManagedFields.leaves(of: $1.fields)) }
+        }
+        let before = own(live).count
+        let after = own(result).count
+        return [
+            FieldChange(
+                path: ".metadata.managedFields", before: .string("\(settings.fieldManager) owns \(before) fields"),
+                after: .string("\(settings.fieldManager) owns \(after) fields"))
+        ]
+    }
+
+    /// What other managers own now and would not own afterwards.
+    private func takeovers(_ live: Value, _ result: Value, except migrated: Set<String>) -> [Takeover] {
+        let after = ManagedFields(of: result).entries
+        var found: [Takeover] = []
+        for entry in ManagedFields(of: live).entries
+        where entry.manager != settings.fieldManager && !migrated.contains(entry.manager) {
+            let rest = after.first {
+                $0.manager == entry.manager && $0.operation == entry.operation && $0.subresource == entry.subresource
+            }
+            let lost = ManagedFields.leaves(of: entry.fields).subtracting(
+                rest.map { ManagedFields.leaves(of: $0.fields) } ?? [])
+            found += lost.map { Takeover(manager: entry.manager, path: $0.description) }
+        }
+        return found.sorted { ($0.manager, $0.path) < ($1.manager, $1.path) }
+    }
+
+    func migration(_ live: Value?) -> Migration? {
+        guard case .serverSide(let force) = settings.method, let live else { return nil }
+        return Migration(live: live, fieldManager: settings.fieldManager, takesServerSide: force)
+    }
+
+    func keep(_ object: Value, _ reference: ObjectReference, live: Value) -> KeptFields {
+        KeptFields(
+            object, reference: reference, live: live,
+            own: Migration.ownManagers(
+                live: live, fieldManager: settings.fieldManager, takesServerSide: settings.isForced))
+    }
+
+    /// A conflict only with managers whose fields become ours is none.
+    private func isResolvedByMigration(_ error: KubeError, _ migration: Migration?) -> Bool {
+        guard let migration, error.kind == .fieldConflict, let causes = error.status?.fieldConflicts else {
+            return false
+        }
+        return causes.allSatisfy { cause in migration.takenManagers.contains { cause.message.contains("\"\($0)\"") } }
+    }
+
+    /// Why the server cannot check an object yet, when that is only because something comes first.
+    private func uncheckable(_ error: KubeError, _ intent: Intent, _ expected: ExpectedObjects) -> String? {
+        let reference = intent.reference
+        if error.kind == .unknownKind,
+            expected.resource(apiVersion: reference.apiVersion, kind: reference.kind) != nil
+        {
+            return "its CustomResourceDefinition comes first"
+        }
+        if error.kind == .notFound, let namespace = reference.namespace, expected.namespaces.contains(namespace),
+            error.status?.message.contains("namespaces \"\(namespace)\" not found") == true
+        {
+            return "its namespace comes first"
+        }
+        return nil
+    }
+
+    func webhookReason(_ error: KubeError) -> String {
+        let name = error.status?.message.firstMatch(of: /webhook "([^"]+)"/).map { String($0.output.1) }
+        return name.map { "the webhook \($0) does not answer yet" } ?? "a webhook does not answer yet"
+    }
+}
+
+extension Result where Failure == any Error {
+    /// What a body gives or throws.
+    static func capture(_ body: () async throws -> Success) async -> Result {
+        do { return .success(try await body()) } catch { return .failure(error) }
+    }
+}
+
+/// Maps the items with a limited number of tasks at once, and keeps their order.
+func concurrently<Item: Sendable, Output: Sendable>(
+    _ items: [Item], limit: Int, _ transform: @escaping @Sendable (Item) async throws -> Output
+) async throws -> [Output] {
+    try await withThrowingTaskGroup(of: (Int, Output).self) { group in
+        var next = 0
+        var outputs = [Output?](repeating: nil, count: items.count)
+        func add() {
+            guard next < items.count else { return }
+            let index = next
+            next += 1
+            group.addTask { (index, try await transform(items[index])) }
+        }
+        for _ in 0..<min(limit, items.count) { add() }
+        while let (index, output) = try await group.next() {
+            outputs[index] = output
+            add()
+        }
+        return outputs.compactMap { $0 }
+    }
+}

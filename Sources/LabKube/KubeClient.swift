@@ -1,0 +1,219 @@
+import LabCore
+import LabTransport
+import NIOCore
+import NIOPosix
+import NIOSSL
+import Synchronization
+import X509
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// A client of one API server, as one user, over byte streams that somebody else opens (forwarded by a node, or direct).
+///
+/// Requests may overlap; under HTTP/2 they share one connection. A lost connection is replaced and a request that may
+/// be sent twice is sent again, once; 429 is waited out as the server asks.
+package final class KubeClient: Sendable {
+    /// Opens a byte stream to `host:port`.
+    package typealias ChannelOpener = @Sendable (_ host: String, _ port: Int) async throws -> any ByteChannel
+
+    package let kubeconfig: Kubeconfig
+    package let discovery: Discovery
+    private let connections: ConnectionKeeper
+    private let warnings = Mutex<[String]>([])
+    private let shownWarnings = Mutex<Set<String>>([])
+    private let timeout: Duration
+
+    /// Makes a client; nothing is opened before the first request.
+    ///
+    /// - Parameters:
+    ///   - timeout: For one request; API servers give up after 34 s themselves (apiserver handlers/patch.go).
+    /// - Throws: `KubeError` of kind `kubeconfig` or `certificate` when the kubeconfig's certificates or key are
+    ///   unreadable, expired or not valid yet.
+    package init(
+        _ kubeconfig: Kubeconfig, timeout: Duration = .seconds(40), connectTimeout: Duration = .seconds(15),
+        openChannel: @escaping ChannelOpener
+    ) throws {
+        self.kubeconfig = kubeconfig
+        self.timeout = timeout
+        let connections = ConnectionKeeper(
+            openChannel: openChannel, host: kubeconfig.cluster.host, port: kubeconfig.cluster.port,
+            settings: try TLSSettings(kubeconfig), group: MultiThreadedEventLoopGroup.singleton,
+            timeout: connectTimeout)
+        self.connections = connections
+        let exchange = Exchange(connections: connections, basePath: kubeconfig.cluster.basePath, timeout: timeout)
+        self.exchange = exchange
+        self.discovery = Discovery { try await exchange.send($0, timeout: timeout) }
+    }
+
+    private let exchange: Exchange
+
+    /// Sends a request and gives the answer, whatever its status is.
+    ///
+    /// - Throws: `KubeError` of kinds `unreachable`, `certificate`, `lost`, `timedOut`; `ConnectionError` when the
+    ///   link to the node fails; `CancellationError`.
+    package func send(_ request: HTTPRequest, timeout: Duration? = nil) async throws -> HTTPResponse {
+        let response = try await exchange.send(request, timeout: timeout ?? self.timeout)
+        collectWarnings(of: response)
+        return response
+    }
+
+    /// Sends a request whose answer comes in pieces (a watch); the caller reads until it has enough.
+    func stream(
+        _ request: HTTPRequest
+    ) async throws -> (head: HTTPResponse, body: AsyncThrowingStream<[UInt8], any Error>) {
+        try await exchange.stream(request, timeout: timeout)
+    }
+
+    /// The server's warnings (`Warning: 299`) since the last call, each only once per client.
+    package func takeWarnings() -> [String] {
+        warnings.withLock { all in
+            defer { all = [] }
+            return all
+        }
+    }
+
+    /// Ends all connections. The client is of no use afterwards.
+    package func close() async { await connections.close() }
+
+    private func collectWarnings(of response: HTTPResponse) {
+        for header in response.headers where header.name == "warning" {
+            guard let text = warningText(header.value) else { continue }
+            if shownWarnings.withLock({ $0.insert(text).inserted }) { warnings.withLock { $0.append(text) } }
+        }
+    }
+}
+
+/// The text of a `Warning` header: `299 - "metallb.io/v1beta1 BGPPeer is deprecated"` (RFC 7234, section 5.5).
+func warningText(_ header: String) -> String? {
+    guard header.hasPrefix("299 "), let open = header.firstIndex(of: "\"") else { return nil }
+    var text = ""
+    var isEscaped = false
+    for character in header[header.index(after: open)...] {
+        if isEscaped {
+            text.append(character)
+            isEscaped = false
+        } else if character == "\\" {
+            isEscaped = true
+        } else if character == "\"" {
+            break
+        } else {
+            text.append(character)
+        }
+    }
+    return text.isEmpty ? nil : text
+}
+
+/// Sends requests over the kept connections: again when the link was lost, later when the server asks for it.
+private struct Exchange: Sendable {
+    /// How often one request is sent again because the server asked to.
+    private static let maximumDelays = 20
+    let connections: ConnectionKeeper
+    let basePath: String
+    let timeout: Duration
+
+    func send(_ request: HTTPRequest, timeout: Duration) async throws -> HTTPResponse {
+        var request = request
+        request.path = basePath + request.path
+        var mayReconnect = request.isRepeatable
+        var delays = 0
+        while true {
+            let connection = try await connections.acquire()
+            let response: HTTPResponse
+            do {
+                response = try await connection.send(request, timeout: timeout)
+            } catch let error as KubeError where error.kind == .lost {
+                await connections.discard(connection)
+                guard mayReconnect else { throw error }
+                mayReconnect = false
+                continue
+            } catch {
+                if !connection.isMultiplexed { await connections.discard(connection) }
+                throw error
+            }
+            if !connection.isMultiplexed { await connections.release(connection) }
+            guard let wait = delay(asked: response), delays < Self.maximumDelays else { return response }
+            delays += 1
+            try await Task.sleep(for: wait)
+        }
+    }
+
+    func stream(
+        _ request: HTTPRequest, timeout: Duration
+    ) async throws -> (head: HTTPResponse, body: AsyncThrowingStream<[UInt8], any Error>) {
+        var request = request
+        request.path = basePath + request.path
+        var mayReconnect = true
+        while true {
+            let connection = try await connections.acquire()
+            do {
+                return try await connection.stream(request, timeout: timeout)
+            } catch let error as KubeError where error.kind == .lost && mayReconnect {
+                await connections.discard(connection)
+                mayReconnect = false
+            }
+        }
+    }
+
+    /// How long the server asks to wait: 429 always, 503 only with a Retry-After.
+    private func delay(asked response: HTTPResponse) -> Duration? {
+        switch response.status {
+        case 429: min(response.retryAfter ?? .seconds(1), .seconds(30))
+        case 503: response.retryAfter.map { min($0, .seconds(30)) }
+        default: nil
+        }
+    }
+}
+
+extension TLSSettings {
+    init(_ kubeconfig: Kubeconfig) throws {
+        let cluster = kubeconfig.cluster
+        let name = cluster.serverName ?? cluster.host
+        let host = cluster.host.contains(":") ? "[\(cluster.host)]" : cluster.host
+        var identity: ServerIdentity?
+        if cluster.isVerified {
+            var authorities: [Certificate]?
+            if let pem = cluster.authority {
+                let read = Result { try certificates(pem: pem) }
+                guard case .success(let found) = read, !found.isEmpty else {
+                    throw KubeError(
+                        .kubeconfig,
+                        "the certificate-authority of cluster '\(cluster.name)' in \(kubeconfig.path) is no certificate",
+                        hint: "fetch the kubeconfig again")
+                }
+                authorities = found
+            }
+            identity = ServerIdentity(authorities: authorities, name: name, source: kubeconfig.path)
+        }
+        self.init(
+            authority: "\(host):\(cluster.port)", identity: identity, serverName: isAddress(name) ? nil : name,
+            token: kubeconfig.user.token)
+        try setClient(kubeconfig)
+    }
+
+    private mutating func setClient(_ kubeconfig: Kubeconfig) throws {
+        let user = kubeconfig.user
+        guard let pem = user.certificate, let key = user.key else { return }
+        guard let parsed = try? certificates(pem: pem), let own = parsed.first else {
+            throw KubeError(
+                .kubeconfig, "the client certificate of user '\(user.name)' in \(kubeconfig.path) is unreadable")
+        }
+        let now = Date()
+        guard own.isValid(at: now) else {
+            throw KubeError(
+                .certificate,
+                "the client certificate of user '\(user.name)' in \(kubeconfig.path) \(own.validityProblem(at: now))",
+                hint: "renew it (kubeadm: kubeadm certs renew admin.conf) or fetch the current kubeconfig")
+        }
+        do {
+            clientCertificate = try NIOSSLCertificate.fromPEMBytes(Array(pem.utf8))
+            clientKey = try NIOSSLPrivateKey(bytes: Array(key.reveal().utf8), format: .pem)
+        } catch {
+            // The error of the TLS library is not shown: it may quote what it could not read.
+            throw KubeError(.kubeconfig, "the client key of user '\(user.name)' in \(kubeconfig.path) is unreadable")
+        }
+    }
+}

@@ -1,0 +1,191 @@
+import LabCore
+
+/// Why something could not be done with a cluster, told to a person.
+package struct KubeError: DiagnosticError {
+    package enum Kind: String, Sendable, Hashable {
+        /// The kubeconfig is missing, unreadable or wrong.
+        case kubeconfig
+        /// Nothing answers where the kubeconfig says that the API server is.
+        case unreachable
+        /// The server's or the client's certificate cannot be trusted or used.
+        case certificate
+        /// The link ended while an answer was awaited.
+        case lost
+        /// No answer came in time.
+        case timedOut
+        /// What answered does not speak the API's protocol.
+        case malformedAnswer
+        /// 401.
+        case unauthorized
+        /// 403 by the server's own rules.
+        case forbidden
+        /// 403 by an admission webhook: `denied the request`. Never worth a retry.
+        case denied
+        /// 404.
+        case notFound
+        /// The cluster serves no such kind.
+        case unknownKind
+        /// 409 with `FieldManagerConflict` causes: another manager owns a field. Never retried.
+        case fieldConflict
+        /// 409 of any other cause: somebody else wrote at the same time.
+        case race
+        /// 400 or 422: the object is wrong.
+        case invalid
+        /// 500 `failed to create typed patch object`: the object has a field that the schema does not have.
+        case schema
+        /// 500 `failed calling webhook`, or a conversion webhook that does not answer.
+        case webhookUnavailable
+        /// 410: the resource version to resume from is too old.
+        case expired
+        /// 429.
+        case tooManyRequests
+        /// Any other answer that is no success.
+        case server
+        /// Something did not become ready in time.
+        case notReady
+        /// The user's objects are wrong before anything was sent.
+        case input
+    }
+
+    package let kind: Kind
+    package let diagnostics: [Diagnostic]
+    /// What the server answered, where it did.
+    package let status: APIStatus?
+
+    package init(
+        _ kind: Kind, _ message: String, span: SourceSpan? = nil, notes: [Diagnostic.Note] = [], hint: String? = nil,
+        status: APIStatus? = nil
+    ) {
+        self.kind = kind
+        self.diagnostics = [Diagnostic(message, span: span, notes: notes, hint: hint)]
+        self.status = status
+    }
+
+    package init(_ kind: Kind, diagnostics: [Diagnostic], status: APIStatus? = nil) {
+        self.kind = kind
+        self.diagnostics = diagnostics
+        self.status = status
+    }
+
+    /// Several failures as one, in their order; the first decides the kind.
+    package init?(merging errors: [KubeError]) {
+        guard let first = errors.first else { return nil }
+        self.init(first.kind, diagnostics: errors.flatMap(\.diagnostics), status: first.status)
+    }
+
+    package var message: String { diagnostics.first?.message ?? "" }
+
+    /// Whether the same request may succeed a little later without anybody changing anything.
+    package var isTransient: Bool {
+        switch kind {
+        case .webhookUnavailable, .tooManyRequests, .lost, .timedOut, .race: true
+        case .server: [500, 502, 503, 504].contains(status?.code)
+        default: false
+        }
+    }
+
+    package var failureClass: FailureClass {
+        switch kind {
+        case .input: .input
+        case .unreachable: .unreachable
+        default: .failed
+        }
+    }
+}
+
+/// What an API server says when it has no object to answer with (`kind: Status`, apimachinery meta/v1).
+package struct APIStatus: Sendable, Hashable {
+    package struct Cause: Sendable, Hashable {
+        package let reason: String
+        package let message: String
+        /// As the server writes it: `.data.k`, `spec.ports[0].port`.
+        package let field: String
+
+        package init(reason: String, message: String, field: String) {
+            self.reason = reason
+            self.message = message
+            self.field = field
+        }
+    }
+
+    package let code: Int
+    package let reason: String
+    package let message: String
+    package let causes: [Cause]
+    package let retryAfterSeconds: Int?
+
+    package init(code: Int, reason: String = "", message: String, causes: [Cause] = [], retryAfterSeconds: Int? = nil) {
+        self.code = code
+        self.reason = reason
+        self.message = message
+        self.causes = causes
+        self.retryAfterSeconds = retryAfterSeconds
+    }
+
+    /// Reads the body of an answer: a Status object, or the plain text that unknown paths get.
+    package init(code: Int, body: [UInt8]) {
+        guard let value = try? Value(json: body), value["kind"]?.string == "Status" else {
+            let text = String(decoding: body.prefix(400), as: UTF8.self)
+            let line = text.split(whereSeparator: \.isNewline).first.map(String.init) ?? ""
+            self.init(code: code, message: line)
+            return
+        }
+        self.init(code: code, status: value)
+    }
+
+    /// Reads a Status object.
+    package init(code: Int, status value: Value) {
+        let causes = (value[["details", "causes"]]?.list ?? []).map { cause in
+            Cause(
+                reason: cause["reason"]?.string ?? "", message: cause["message"]?.string ?? "",
+                field: cause["field"]?.string ?? "")
+        }
+        self.init(
+            code: value["code"]?.int ?? code, reason: value["reason"]?.string ?? "",
+            message: value["message"]?.string ?? "", causes: causes,
+            retryAfterSeconds: value[["details", "retryAfterSeconds"]]?.int)
+    }
+
+    /// The causes that name another field manager.
+    package var fieldConflicts: [Cause] { causes.filter { $0.reason == "FieldManagerConflict" } }
+
+    /// What kind of failure the answer is (ground truth, sections 1 and 6: which answers are worth a retry).
+    package var kind: KubeError.Kind {
+        switch code {
+        case 401: .unauthorized
+        case 403: message.contains("denied the request") ? .denied : .forbidden
+        case 404: .notFound
+        case 409: fieldConflicts.isEmpty ? .race : .fieldConflict
+        case 400 where message.contains("denied the request"): .denied
+        case 400, 422: message.contains("denied the request") ? .denied : .invalid
+        case 410: .expired
+        case 429: .tooManyRequests
+        case 500 where message.contains("failed to create typed patch object"): .schema
+        case 500
+        where message.contains("failed calling webhook") || message.contains("conversion webhook for"):
+            .webhookUnavailable
+        default: message.contains("denied the request") ? .denied : .server
+        }
+    }
+}
+
+extension KubeError {
+    /// The error that an answer amounts to. `action` says what was asked, as in `apply Deployment default/web`.
+    package init(_ status: APIStatus, action: String, span: SourceSpan? = nil) {
+        let said = status.message.isEmpty ? "status \(status.code)" : status.message
+        switch status.kind {
+        case .unauthorized:
+            self.init(
+                .unauthorized, "the API server does not accept the credentials of the kubeconfig", span: span,
+                notes: [Diagnostic.Note("asked to \(action); the server said: \(said)")],
+                hint: "check the token or client certificate of the kubeconfig's user; it may have expired",
+                status: status)
+        case .forbidden:
+            self.init(
+                .forbidden, "the API server forbids to \(action): \(said)", span: span,
+                hint: "use a kubeconfig whose user may do this, or have its role extended", status: status)
+        default:
+            self.init(status.kind, "cannot \(action): \(said)", span: span, status: status)
+        }
+    }
+}

@@ -1,0 +1,306 @@
+import LabCore
+
+/// A kubeconfig, resolved for one context: where the API server is, whom to trust, and as whom to come.
+///
+/// Read only; what is secret in it never leaves `Secret`.
+package struct Kubeconfig: Sendable {
+    /// The context's name.
+    package let context: String
+    package let cluster: Cluster
+    package let user: User
+    /// The context's namespace; `default` when it names none.
+    package let namespace: String
+    /// Where the file is, as the user would name it.
+    package let path: String
+
+    package struct Cluster: Sendable {
+        package let name: String
+        package let host: String
+        package let port: Int
+        /// The path before `/api`, without a slash at its end; empty as a rule.
+        package let basePath: String
+        /// The CA certificates in PEM; nil trusts what the system trusts.
+        package let authority: String?
+        /// Another name to expect in the server's certificate (`tls-server-name`).
+        package let serverName: String?
+        package let isVerified: Bool
+    }
+
+    package struct User: Sendable {
+        package let name: String
+        /// Certificates in PEM, the user's first.
+        package let certificate: String?
+        package let key: Secret?
+        package let token: Secret?
+    }
+
+    /// What was read although it should be different: `insecure-skip-tls-verify`.
+    package let warnings: [String]
+}
+
+extension Kubeconfig {
+    /// How the files that a kubeconfig names are read: they are beside it, on the node.
+    package typealias FileReader = @Sendable (_ path: String) async throws -> [UInt8]
+
+    /// Resolves one context of a kubeconfig.
+    ///
+    /// - Parameters:
+    ///   - document: What the YAML reader made of the file.
+    ///   - path: Where the file is; files that it names relatively are relative to its folder.
+    ///   - context: The context to use; nil for `current-context`.
+    ///   - readFile: Reads `certificate-authority`, `client-certificate`, `client-key` and `tokenFile`.
+    ///   - runExec: Runs an exec plugin and gives its token; nil refuses such users.
+    /// - Throws: `KubeError` of kind `kubeconfig` that points into the file.
+    package static func resolve(
+        _ document: SourceValue, path: String, context wanted: String? = nil, readFile: @escaping FileReader,
+        runExec: (@Sendable (SourceValue) async throws -> Secret)? = nil
+    ) async throws -> Kubeconfig {
+        let reader = KubeconfigReader(document: document, path: path, readFile: readFile, runExec: runExec)
+        return try await reader.resolve(context: wanted)
+    }
+}
+
+private struct KubeconfigReader {
+    let document: SourceValue
+    let path: String
+    let readFile: Kubeconfig.FileReader
+    let runExec: (@Sendable (SourceValue) async throws -> Secret)?
+
+    private func wrong(
+        _ message: String, _ span: SourceSpan?, notes: [Diagnostic.Note] = [], hint: String? = nil
+    ) -> KubeError {
+        KubeError(.kubeconfig, message, span: span ?? document.span, notes: notes, hint: hint)
+    }
+
+    func resolve(context wanted: String?) async throws -> Kubeconfig {
+        guard let entries = document.entries else {
+            throw wrong("the kubeconfig \(path) is \(document.typeName), not a map", document.span)
+        }
+        if let kind = document["kind"], kind.string != "Config" {
+            throw wrong("\(path) is no kubeconfig: its kind is '\(kind.string ?? kind.typeName)'", kind.span)
+        }
+        guard entries.contains(where: { $0.key == "clusters" }) else {
+            throw wrong("\(path) is no kubeconfig: it has no clusters", document.span)
+        }
+        let name = try contextName(wanted)
+        let context = try named(name, in: "contexts", as: "context", referrer: document["current-context"]?.span)
+        let cluster = try named(
+            text("cluster", of: context, required: "context '\(name)' names no cluster"), in: "clusters",
+            as: "cluster", referrer: context["cluster"]?.span)
+        let userName = try text("user", of: context)
+        let user = try userName.map { try named($0, in: "users", as: "user", referrer: context["user"]?.span) }
+        let resolved = try await self.cluster(cluster, name: text("cluster", of: context) ?? "")
+        let warnings =
+            resolved.isVerified
+            ? [] : ["the kubeconfig \(path) says insecure-skip-tls-verify: the API server's certificate is not checked"]
+        return Kubeconfig(
+            context: name, cluster: resolved, user: try await self.user(user, name: userName ?? ""),
+            namespace: try text("namespace", of: context) ?? "default", path: path, warnings: warnings)
+    }
+
+    private func contextName(_ wanted: String?) throws -> String {
+        let names = (document["contexts"]?.list ?? []).compactMap { $0["name"]?.string }
+        if let wanted {
+            guard names.contains(wanted) else {
+                let near = nearestName(to: wanted, among: names)
+                throw wrong(
+                    "the kubeconfig \(path) has no context '\(wanted)'", document["contexts"]?.span,
+                    hint: near.map { "did you mean '\($0)'?" } ?? "it has: \(names.joined(separator: ", "))")
+            }
+            return wanted
+        }
+        if let current = try text("current-context", of: document), !current.isEmpty { return current }
+        if names.count == 1, let only = names.first { return only }
+        throw wrong(
+            "the kubeconfig \(path) has no current-context", document["current-context"]?.span,
+            hint: names.isEmpty ? nil : "give the context to use: \(names.joined(separator: ", "))")
+    }
+
+    /// The entry of a named list (`clusters`, `users`, `contexts`).
+    private func named(
+        _ name: String, in list: String, as kind: String, referrer: SourceSpan?
+    ) throws -> SourceValue {
+        let items = document[list]?.list ?? []
+        guard let item = items.first(where: { $0["name"]?.string == name }) else {
+            let names = items.compactMap { $0["name"]?.string }
+            throw wrong(
+                "the kubeconfig \(path) has no \(kind) '\(name)'", referrer,
+                hint: nearestName(to: name, among: names).map { "did you mean '\($0)'?" })
+        }
+        guard let value = item[kind], value.entries != nil else {
+            throw wrong("\(kind) '\(name)' of the kubeconfig \(path) is empty", item.span)
+        }
+        return value
+    }
+
+    private func text(_ key: String, of value: SourceValue) throws -> String? {
+        guard let entry = value[key], !entry.isNull else { return nil }
+        guard let text = entry.string else {
+            throw wrong("\(key) must be a string, not \(entry.typeName)", entry.span)
+        }
+        return text
+    }
+
+    private func text(_ key: String, of value: SourceValue, required message: String) throws -> String {
+        guard let text = try text(key, of: value), !text.isEmpty else { throw wrong(message, value.span) }
+        return text
+    }
+
+    // MARK: Clusters
+
+    private func cluster(_ value: SourceValue, name: String) async throws -> Kubeconfig.Cluster {
+        let server = try text("server", of: value, required: "cluster '\(name)' has no server")
+        let location = try location(of: server, span: value["server"]?.span)
+        if let proxy = value["proxy-url"], proxy.string?.isEmpty == false {
+            throw wrong(
+                "proxy-url is not supported: the API server is reached through the node", proxy.span,
+                hint: "remove proxy-url, or use a kubeconfig of the node's own")
+        }
+        let isVerified = value["insecure-skip-tls-verify"]?.bool != true
+        let authority = try await content(
+            "certificate-authority", of: value, what: "the CA certificate of cluster '\(name)'")
+        return Kubeconfig.Cluster(
+            name: name, host: location.host, port: location.port, basePath: location.path, authority: authority,
+            serverName: try text("tls-server-name", of: value), isVerified: isVerified)
+    }
+
+    /// Takes `https://host:port/path` apart.
+    private func location(of server: String, span: SourceSpan?) throws -> (host: String, port: Int, path: String) {
+        guard let scheme = server.firstRange(of: "://") else {
+            throw wrong("'\(server)' is no URL of an API server", span, hint: "write https://HOST:PORT")
+        }
+        guard server[..<scheme.lowerBound].lowercased() == "https" else {
+            throw wrong(
+                "the API server's URL \(server) is not https", span,
+                hint: "credentials are only sent over TLS; write https://HOST:PORT")
+        }
+        let rest = server[scheme.upperBound...]
+        let authority = rest.prefix { $0 != "/" }
+        var path = String(rest.dropFirst(authority.count))
+        while path.hasSuffix("/") { path.removeLast() }
+        var host = authority
+        var port: Int? = 443
+        if authority.hasPrefix("["), let end = authority.firstIndex(of: "]") {
+            host = authority[authority.index(after: authority.startIndex)..<end]
+            let tail = authority[authority.index(after: end)...]
+            if !tail.isEmpty { port = tail.hasPrefix(":") ? Int(tail.dropFirst()) : nil }
+        } else if let colon = authority.lastIndex(of: ":") {
+            host = authority[..<colon]
+            port = Int(authority[authority.index(after: colon)...])
+        }
+        guard let port, (1...65535).contains(port), !host.isEmpty else {
+            throw wrong("'\(server)' is no URL of an API server", span, hint: "write https://HOST:PORT")
+        }
+        return (String(host), port, path)
+    }
+
+    // MARK: Users
+
+    private func user(_ value: SourceValue?, name: String) async throws -> Kubeconfig.User {
+        guard let value else { return Kubeconfig.User(name: name, certificate: nil, key: nil, token: nil) }
+        for (key, why) in [("auth-provider", "auth-provider was removed from Kubernetes in 1.26")] {
+            if let found = value[key], !found.isNull { throw wrong(why, found.span) }
+        }
+        if let basic = value["username"] ?? value["password"], !basic.isNull {
+            throw wrong(
+                "API servers have no user names and passwords since Kubernetes 1.19", basic.span,
+                hint: "use a client certificate or a token")
+        }
+        var token = try text("token", of: value).map { Secret($0) }
+        if let file = try text("tokenFile", of: value), !file.isEmpty {
+            let bytes = try await read(file, span: value["tokenFile"]?.span, what: "the token of user '\(name)'")
+            token = Secret(String(decoding: bytes, as: UTF8.self).trimmingSpace())
+        }
+        if let exec = value["exec"], !exec.isNull {
+            guard let runExec else {
+                throw wrong(
+                    "user '\(name)' of the kubeconfig \(path) gets its credentials from a program (exec)", exec.span,
+                    notes: [Diagnostic.Note("labctl runs no program that a node's file names")],
+                    hint: "use a kubeconfig with a client certificate or a token")
+            }
+            token = try await runExec(exec)
+        }
+        let certificate = try await content(
+            "client-certificate", of: value, what: "the client certificate of user '\(name)'")
+        let key = try await content("client-key", of: value, what: "the client key of user '\(name)'")
+        guard (certificate == nil) == (key == nil) else {
+            throw wrong(
+                certificate == nil
+                    ? "user '\(name)' has a client key but no client certificate"
+                    : "user '\(name)' has a client certificate but no client key", value.span)
+        }
+        return Kubeconfig.User(name: name, certificate: certificate, key: key.map { Secret($0) }, token: token)
+    }
+
+    // MARK: Files and data
+
+    /// The text of `key-data` (base64) or of the file that `key` names; data wins, as in client-go.
+    private func content(_ key: String, of value: SourceValue, what: String) async throws -> String? {
+        if let data = try text(key + "-data", of: value), !data.isEmpty {
+            guard let bytes = base64Decoded(data) else {
+                throw wrong("\(key)-data is not base64", value[key + "-data"]?.span)
+            }
+            return String(decoding: bytes, as: UTF8.self)
+        }
+        guard let file = try text(key, of: value), !file.isEmpty else { return nil }
+        return String(decoding: try await read(file, span: value[key]?.span, what: what), as: UTF8.self)
+    }
+
+    private func read(_ file: String, span: SourceSpan?, what: String) async throws -> [UInt8] {
+        let folder = path.lastIndex(of: "/").map { path[...$0] } ?? ""
+        let absolute = file.hasPrefix("/") ? file : folder + file
+        do {
+            return try await readFile(absolute)
+        } catch let error as any DiagnosticError {
+            throw wrong(
+                "cannot read \(what) from \(absolute)", span,
+                notes: error.diagnostics.map { Diagnostic.Note($0.message) })
+        }
+    }
+}
+
+extension String {
+    func trimmingSpace() -> String {
+        var text = self[...]
+        while let first = text.first, first.isWhitespace { text.removeFirst() }
+        while let last = text.last, last.isWhitespace { text.removeLast() }
+        return String(text)
+    }
+}
+
+/// The bytes of a base64 text (RFC 4648, section 4), line breaks allowed; nil when it is none.
+func base64Decoded(_ text: String) -> [UInt8]? {
+    var bytes: [UInt8] = []
+    var buffer: UInt32 = 0
+    var count = 0
+    var padding = 0
+    for byte in text.utf8 {
+        let digit: UInt32
+        switch byte {
+        case UInt8(ascii: "A")...UInt8(ascii: "Z"): digit = UInt32(byte - 65)
+        case UInt8(ascii: "a")...UInt8(ascii: "z"): digit = UInt32(byte - 97 + 26)
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = UInt32(byte - 48 + 52)
+        case UInt8(ascii: "+"): digit = 62
+        case UInt8(ascii: "/"): digit = 63
+        case UInt8(ascii: "="):
+            padding += 1
+            continue
+        case 0x0A, 0x0D, 0x20, 0x09: continue
+        default: return nil
+        }
+        guard padding == 0 else { return nil }
+        buffer = buffer << 6 | digit
+        count += 1
+        if count == 4 {
+            bytes += [UInt8(buffer >> 16 & 255), UInt8(buffer >> 8 & 255), UInt8(buffer & 255)]
+            buffer = 0
+            count = 0
+        }
+    }
+    switch count {
+    case 0: return bytes
+    case 2: return bytes + [UInt8(buffer >> 4 & 255)]
+    case 3: return bytes + [UInt8(buffer >> 10 & 255), UInt8(buffer >> 2 & 255)]
+    default: return nil
+    }
+}

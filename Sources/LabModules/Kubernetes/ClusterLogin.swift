@@ -1,0 +1,191 @@
+import LabCore
+import LabKube
+import LabTransport
+import LabYAML
+
+/// A client of one cluster, kept for the run, and what the run has planned for the cluster so far.
+package actor ClusterSession: RunStorage.Resource {
+    package nonisolated let client: KubeClient
+    private var expected = ExpectedObjects()
+    private var warnings: [String]
+
+    init(client: KubeClient) {
+        self.client = client
+        self.warnings = client.kubeconfig.warnings
+    }
+
+    /// What earlier tasks of the run bring, for tasks that are only planned.
+    package var expectedObjects: ExpectedObjects { expected }
+
+    /// Notes that these objects will be there from now on.
+    package func expect(_ objects: [Value]) { expected.formUnion(ExpectedObjects(broughtBy: objects)) }
+
+    /// The warnings of the server and about the kubeconfig that were not shown yet.
+    package func takeWarnings() -> [String] {
+        defer { warnings = [] }
+        return warnings + client.takeWarnings()
+    }
+
+    package func close() async { await client.close() }
+}
+
+/// Finds the kubeconfig on the node and opens the way to its API server through the node's connection.
+package struct ClusterLogin: Sendable {
+    /// The parameters that every module of kubernetes.core has for this.
+    static let parameters: [ModuleSpecification.Parameter] = [
+        .init("kubeconfig", .any), .init("context"), .init("host"), .init("api_key"),
+        .init("ca_cert", .path, aliases: ["ssl_ca_cert"]), .init("client_cert", .path, aliases: ["cert_file"]),
+        .init("client_key", .path, aliases: ["key_file"]), .init("validate_certs", .bool, aliases: ["verify_ssl"]),
+    ]
+
+    /// How the API server is reached from the laptop itself instead of through the node; a variable, set by `--kube-direct`.
+    private static let directVariable = "labctl_kube_direct"
+
+    let call: ModuleCall
+    let context: ModuleContext
+
+    /// The session of this call's cluster, made at its first use in the run.
+    ///
+    /// - Throws: `ModuleError` when there is no kubeconfig or it cannot be used; `ConnectionError`.
+    package func session() async throws -> ClusterSession {
+        let isDirect = try context.variable(Self.directVariable).map { $0 == true || $0 == "true" } ?? false
+        let names = [
+            "kubeconfig", "context", "host", "api_key", "ca_cert", "client_cert", "client_key", "validate_certs",
+        ]
+        let chosen = names.map { call[$0]?.json() ?? "" }
+        let surroundings = [
+            environment("KUBECONFIG"), environment("K8S_AUTH_KUBECONFIG"), environment("K8S_AUTH_CONTEXT"),
+            context.become?.user, isDirect ? "direct" : nil,
+        ].map { $0 ?? "" }
+        let key = (["kubernetes", context.hostName] + chosen + surroundings).joined(separator: "\u{0}")
+        return try await context.shared.resource(key, as: ClusterSession.self) {
+            do {
+                return ClusterSession(client: try await client(isDirect: isDirect))
+            } catch let error as KubeError {
+                throw ModuleError(error)
+            }
+        }
+    }
+
+    private func client(isDirect: Bool) async throws -> KubeClient {
+        let config = try await kubeconfig()
+        let opener = isDirect ? context.controller : try await context.connection()
+        return try KubeClient(config) { host, port in try await opener.openForward(host: host, port: port) }
+    }
+
+    private func environment(_ name: String) -> String? {
+        context.environment.last { $0.name == name }?.value
+    }
+
+    // MARK: The kubeconfig
+
+    private func kubeconfig() async throws -> Kubeconfig {
+        let connection = try await context.connection()
+        let become = context.become
+        let wanted = call["context"]?.string ?? environment("K8S_AUTH_CONTEXT")
+        let document: SourceValue
+        let path: String
+        if let host = call["host"]?.string, !host.isEmpty {
+            (document, path) = (assembled(server: host), "<task>")
+        } else if let given = call["kubeconfig"], given.map != nil {
+            (document, path) = (SourceValue(given, span: call.source["kubeconfig"]?.span), "<task>")
+        } else {
+            (path, document) = try await find(connection)
+        }
+        return try await Kubeconfig.resolve(document, path: path, context: wanted) { file in
+            try await connection.readFile(file, become: become)
+        }
+    }
+
+    /// A kubeconfig of the task's own parameters (`host`, `api_key`, `ca_cert` …).
+    private func assembled(server: String) -> SourceValue {
+        var cluster: ValueMap = ["server": .string(server)]
+        if let path = call["ca_cert"] { cluster["certificate-authority"] = path }
+        if call["validate_certs"] == false { cluster["insecure-skip-tls-verify"] = true }
+        var user: ValueMap = [:]
+        if let token = call["api_key"] { user["token"] = token }
+        if let path = call["client_cert"] { user["client-certificate"] = path }
+        if let path = call["client_key"] { user["client-key"] = path }
+        return SourceValue(
+            [
+                "kind": "Config", "current-context": "task",
+                "clusters": [["name": "task", "cluster": .map(cluster)]],
+                "users": [["name": "task", "user": .map(user)]],
+                "contexts": [["name": "task", "context": ["cluster": "task", "user": "task"]]],
+            ], span: call.span)
+    }
+
+    /// Prints the path of the first kubeconfig that can be read and then the file, or why none can, in one round trip.
+    ///
+    /// `$1` is the one path to try, where the task names one. A `~` that the task wrote is the home of the user that the
+    /// command runs as.
+    private static let script = """
+        try() {
+          [ -n "$1" ] || return 1
+          case $1 in '~/'*) set -- "$HOME/${1#'~/'}" ;; esac
+          if [ ! -e "$1" ]; then printf '%s\\tdoes not exist\\n' "$1" >&2; return 1; fi
+          if [ ! -r "$1" ] || [ ! -f "$1" ]; then printf '%s\\tcannot be read by %s\\n' "$1" "$(id -un)" >&2; return 1; fi
+          printf '%s\\n' "$1"
+          cat -- "$1"
+          exit 0
+        }
+        if [ -n "$1" ]; then IFS=:; for path in $1; do try "$path"; done; exit 3; fi
+        try "$K8S_AUTH_KUBECONFIG"
+        if [ -n "$KUBECONFIG" ]; then IFS=:; for path in $KUBECONFIG; do try "$path"; done; unset IFS; fi
+        try "$HOME/.kube/config"
+        try /etc/kubernetes/admin.conf
+        try /etc/rancher/k3s/k3s.yaml
+        exit 3
+        """
+
+    private func find(_ connection: any Connection) async throws -> (path: String, document: SourceValue) {
+        let named = call["kubeconfig"]?.string ?? environment("KUBECONFIG") ?? environment("K8S_AUTH_KUBECONFIG")
+        var tried: [String] = []
+        // What the task's user has not, the login user may have.
+        let users: [Become?] = context.become == nil ? [nil] : [context.become, nil]
+        for become in users {
+            let result = try await connection.run(
+                Command(
+                    .arguments(["/bin/sh", "-c", Self.script, "kubeconfig", named ?? ""]), become: become,
+                    timeout: .seconds(30)))
+            if result.exitStatus == 0 {
+                let bytes = result.standardOutput
+                let end = bytes.firstIndex(of: 0x0A) ?? bytes.endIndex
+                let path = String(decoding: bytes[..<end], as: UTF8.self)
+                let file = SourceFile(path: "\(context.hostName):\(path)", bytes: Array(bytes[end...].dropFirst()))
+                return (path, try document(file))
+            }
+            for line in result.errorText.split(separator: "\n") {
+                let parts = line.split(separator: "\t", maxSplits: 1)
+                let sentence = parts.count == 2 ? "\(parts[0]) \(parts[1])" : String(line)
+                if !tried.contains(sentence) { tried.append(sentence) }
+            }
+        }
+        throw ModuleError(
+            named.map { "the kubeconfig \($0) on \(context.hostName) cannot be used" }
+                ?? "there is no kubeconfig on \(context.hostName)",
+            span: call.source["kubeconfig"]?.span ?? call.span, notes: tried.map { Diagnostic.Note($0) },
+            hint: "set the task's kubeconfig parameter, or KUBECONFIG in its environment")
+    }
+
+    private func document(_ file: SourceFile) throws -> SourceValue {
+        do {
+            return try YAML.load(file, schema: .kubernetes).first ?? SourceValue(.null, span: file.span(0..<0))
+        } catch {
+            throw KubeError(.kubeconfig, diagnostics: error.diagnostics)
+        }
+    }
+}
+
+extension ModuleError {
+    /// A failure of the cluster as a failure of the task.
+    init(_ error: KubeError) {
+        var values: ValueMap = [:]
+        if let status = error.status {
+            values["status"] = .int(status.code)
+            values["reason"] = .string(status.reason)
+            values["error"] = .int(status.code)
+        }
+        self.init(error.diagnostics, values: values, failureClass: error.failureClass, isTransient: error.isTransient)
+    }
+}

@@ -1,0 +1,202 @@
+import Crypto
+import LabCore
+
+/// What stands for MetalLB 0.14.9: the state of its controller, and its webhook's opinion.
+struct SimulatedMetalLB: Sendable {
+    static let namespace = "metallb-system"
+    static let webhookService = "metallb-webhook-service"
+    static let peerDefinition = "bgppeers.metallb.io"
+
+    /// How far the webhook can be reached.
+    enum Webhook: Sendable, Hashable {
+        case absent
+        case refusing(address: String)
+        case serving
+    }
+
+    var webhook: Webhook = .absent
+    /// The CA that its controller made for itself, as `caBundle` holds it; nil before it ran.
+    var certificate: String?
+
+    /// Why MetalLB refuses an object; nil when it does not.
+    func verdict(
+        on object: Value, live: Value?, _ resource: APIResource, _ operation: String, path: String?, pools: [Value],
+        advertisements: [Value]
+    ) -> String? {
+        guard operation != "DELETE" else { return nil }
+        if operation == "CREATE", object.objectNamespace != Self.namespace {
+            return "resource must be created in \(Self.namespace) namespace"
+        }
+        let name = object.objectName
+        switch resource.plural {
+        case "ipaddresspools":
+            // The changed pool stands where the old one stood, a new one comes last.
+            var all = pools
+            if let index = all.firstIndex(where: { $0.objectName == name }) {
+                all[index] = object
+            } else {
+                all.append(object)
+            }
+            return AddressPools.refusal(of: all)
+        case "l2advertisements": return Self.refusal(of: object)
+        default: return nil
+        }
+    }
+
+    private static func refusal(of advertisement: Value) -> String? {
+        let lists = [
+            ("ipAddressPools", "ipAddressPools"), ("ipAddressPoolSelectors", "ipAddressPoolSelectors"),
+            ("nodeSelectors", "nodeSelectors"),
+        ]
+        for (field, title) in lists {
+            var seen: Set<Value> = []
+            for item in advertisement[path: ["spec", field]]?.list ?? [] where !seen.insert(item).inserted {
+                return "duplicate definition of \(title) \"\(item.string ?? item.json())\""
+            }
+        }
+        return nil
+    }
+
+    /// Which of the nodes announces an address (MetalLB's speaker/layer2_controller.go: the first by the SHA-256 of
+    /// `node#address`).
+    static func announcer(of address: String, among nodes: [String]) -> String? {
+        nodes.min { a, b in
+            SHA256.hash(data: Array("\(a)#\(address)".utf8))
+                .lexicographicallyPrecedes(SHA256.hash(data: Array("\(b)#\(address)".utf8)))
+        }
+    }
+}
+
+extension Cluster {
+    private static let managerName = "MetalLB"
+
+    func noteForMetalLB(_ change: Change) {
+        let key = change.key
+        switch (key.resource, key.namespace, key.name) {
+        case ("apps/deployments", SimulatedMetalLB.namespace, "controller"):
+            if change.kind == .deleted {
+                metalLB = SimulatedMetalLB()
+            } else if (change.object[path: ["status", "readyReplicas"]]?.int ?? 0) > 0,
+                (change.previous?[path: ["status", "readyReplicas"]]?.int ?? 0) == 0
+            {
+                controllerStarted(change.object)
+            }
+        case ("apiextensions.k8s.io/customresourcedefinitions", _, SimulatedMetalLB.peerDefinition):
+            let bundle = change.object[path: Self.bundlePath]?.string
+            if change.kind != .deleted, let certificate = metalLB.certificate, bundle != certificate {
+                schedule(after: options.delays.certificateRestored) { $0.writeCertificate() }
+            }
+        case ("admissionregistration.k8s.io/validatingwebhookconfigurations", _, "metallb-webhook-configuration"):
+            // The rotator watches the configuration as it watches the CRD.
+            let isForeign = (change.object["webhooks"]?.list ?? []).contains {
+                $0[path: ["clientConfig", "caBundle"]]?.string != metalLB.certificate
+            }
+            if change.kind != .deleted, metalLB.certificate != nil, isForeign {
+                schedule(after: options.delays.certificateRestored) { $0.writeCertificate() }
+            }
+        case ("/services", _, _), ("metallb.io/ipaddresspools", _, _), ("metallb.io/l2advertisements", _, _):
+            schedule(after: options.delays.addressAllocated) { $0.allocateAddresses() }
+        default: break
+        }
+    }
+
+    private static let bundlePath = ["spec", "conversion", "webhook", "clientConfig", "caBundle"]
+
+    /// The pod of MetalLB's controller is ready: it makes its certificate and its memberlist key; its webhook listens
+    /// some time later only.
+    private func controllerStarted(_ deployment: Value) {
+        let delays = options.delays
+        schedule(after: delays.certificateRotated) { cluster in
+            if cluster.metalLB.certificate == nil { cluster.metalLB.certificate = SimulatedCertificates.bundle() }
+            cluster.writeCertificate()
+            cluster.writeMemberlist(deployment)
+        }
+        schedule(after: delays.webhookEndpoint) { cluster in
+            let pod = cluster.store.list("/pods", namespace: SimulatedMetalLB.namespace).first {
+                $0.object.labels["component"]?.string == "controller"
+            }
+            let address = pod?.object[path: ["status", "podIP"]]?.string ?? "10.244.1.2"
+            cluster.metalLB.webhook = .refusing(address: address)
+            cluster.writeEndpoints(address)
+        }
+        schedule(after: delays.webhookEndpoint + delays.webhookListening) { cluster in
+            cluster.metalLB.webhook = .serving
+            cluster.allocateAddresses()
+        }
+    }
+
+    /// cert-controller's rotator: the CA into Secret, webhook configuration and CRD, each by an update as `MetalLB`.
+    private func writeCertificate() {
+        guard let certificate = metalLB.certificate else { return }
+        control(
+            "v1", "secrets", namespace: SimulatedMetalLB.namespace, name: "metallb-webhook-cert",
+            manager: Self.managerName
+        ) { secret in
+            secret.fill(["data"], .map([:]))
+            for name in ["ca.crt", "ca.key", "tls.crt", "tls.key"] {
+                secret.fill(["data", name], .string(certificate))
+            }
+        }
+        control(
+            "admissionregistration.k8s.io/v1", "validatingwebhookconfigurations",
+            name: "metallb-webhook-configuration", manager: Self.managerName
+        ) { configuration in
+            configuration.changeEach(["webhooks"]) { $0.set(["clientConfig", "caBundle"], .string(certificate)) }
+        }
+        control(
+            "apiextensions.k8s.io/v1", "customresourcedefinitions", name: SimulatedMetalLB.peerDefinition,
+            manager: Self.managerName
+        ) { definition in
+            guard definition[path: Self.bundlePath.dropLast()] != nil else { return }
+            definition.set(Self.bundlePath, .string(certificate))
+        }
+    }
+
+    private func writeMemberlist(_ deployment: Value) {
+        let key = (0..<128).map { _ in UInt8.random(in: .min ... .max) }
+        controlCreate(
+            "v1", "secrets", manager: "metallb-controller",
+            [
+                "metadata": [
+                    "name": "memberlist", "namespace": .string(SimulatedMetalLB.namespace),
+                    "ownerReferences": [
+                        [
+                            "apiVersion": "apps/v1", "kind": "Deployment", "name": .string(deployment.objectName),
+                            "uid": .string(deployment.uid),
+                        ]
+                    ],
+                ],
+                "data": ["secretkey": .string(Base64.encode(key))], "type": "Opaque",
+            ])
+    }
+
+    private func writeEndpoints(_ address: String) {
+        let name = SimulatedMetalLB.webhookService
+        guard
+            let service = store[
+                ObjectKey(resource: "/services", namespace: SimulatedMetalLB.namespace, name: name)]
+        else { return }
+        controlCreate(
+            "discovery.k8s.io/v1", "endpointslices", manager: "kube-controller-manager",
+            [
+                "metadata": [
+                    "name": .string("\(name)-\(UUID4.suffix())"), "namespace": .string(SimulatedMetalLB.namespace),
+                    "labels": ["kubernetes.io/service-name": .string(name)],
+                    "ownerReferences": [
+                        [
+                            "apiVersion": "v1", "kind": "Service", "name": .string(name), "uid": .string(service.uid),
+                            "controller": true, "blockOwnerDeletion": true,
+                        ]
+                    ],
+                ],
+                "addressType": "IPv4",
+                "endpoints": [
+                    [
+                        "addresses": [.string(address)],
+                        "conditions": ["ready": true, "serving": true, "terminating": false],
+                    ]
+                ],
+                "ports": [["name": "", "port": 9443, "protocol": "TCP"]],
+            ])
+    }
+}
