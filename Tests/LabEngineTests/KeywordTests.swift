@@ -70,7 +70,7 @@ import Testing
                 - {name: A, shell: "echo x >>DIR/n; wc -l <DIR/n", until: r.stdout | int >= 3, retries: 5, delay: 0, register: r}
                 - {name: B, assert: {that: r.attempts == 3}}
                 - {name: C, command: "true", until: false, retries: 2, delay: 0, register: r, ignore_errors: true}
-                - {name: D, assert: {that: ["r is failed", "r.attempts == 3"]}}
+                - {name: D, assert: {that: ["r is failed", "r.attempts == 2"]}}
                 """,
             lines: ["changed unproved A", "ok proved B", "failed ignored - C", "ok proved D"]),
         Case(

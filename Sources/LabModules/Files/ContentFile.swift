@@ -105,7 +105,8 @@ struct ContentFile: Sendable {
     /// Ansible's return values of a file.
     var values: ValueMap {
         var values: ValueMap = [
-            "dest": .string(path), "checksum": .string(checksum), "md5sum": .string(Checksum.of(bytes, .md5)),
+            "dest": .string(path), "path": .string(path), "checksum": .string(checksum),
+            "md5sum": .string(Checksum.of(bytes, .md5)),
             "size": .int(bytes.count), "state": "file",
         ]
         if status.exists {

@@ -227,10 +227,9 @@ private struct DownloadJob: Sendable {
             _ = try await file.write(in: context, backup: false, follow: true)
         }
         values["checksum_src"] = .string(download.sha1)
-        values["checksum_dest"] = .string(download.sha1)
         values["md5sum"] = .string(download.md5)
         values["size"] = .int(download.size)
-        values["status_code"] = .int(download.status)
+        values["status_code"] = request.url.hasPrefix("file:") ? .some(.null) : .int(download.status)
         values["msg"] = .string("OK (\(download.size) bytes)")
         values["elapsed"] = .int(Int((ContinuousClock.now - start).components.seconds))
         return values
