@@ -47,7 +47,7 @@ struct StepExecution: Sendable {
             .skipped, notes: ["since '\(condition.text)' does not hold"],
             result: [
                 "changed": false, "skipped": true, "skip_reason": "Conditional result was False",
-                "false_condition": .string(condition.text),
+                "false_condition": condition.text == "false" ? false : .string(condition.text),
             ])
     }
 
@@ -106,7 +106,8 @@ struct StepExecution: Sendable {
     private func givenUp(_ record: StepRecord, after attempts: Int) -> StepRecord {
         var record = record
         record.result["failed"] = true
-        record.result["attempts"] = .int(attempts)
+        // Ansible counts the retries here, not the tries (task_executor.py).
+        record.result["attempts"] = .int(attempts - 1)
         if record.outcome != .failed {
             let condition = task.until?.map(\.text).joined(separator: " and ") ?? ""
             record.failure = [
@@ -141,6 +142,7 @@ struct StepExecution: Sendable {
         if record.outcome == .unreachable { return (record, nil) }
         if record.outcome == .skipped {
             record.result["skipped"] = true
+            record.result["failed"] = false
             return (record, variables)
         }
         try judge(&record)

@@ -76,7 +76,10 @@ private struct LintRun {
     private static func project(of role: String) -> String { Path.directory(Path.directory(role)) }
 
     private mutating func inventory(_ path: String, names: [String]) {
-        let files = names.map { Path.join(path, $0) }.filter { FileTree.isFile($0) && looksLikeInventory($0) }
+        let isNamedSo = Path.name(path).lowercased().hasPrefix("inventor")
+        let files = names.map { Path.join(path, $0) }.filter {
+            FileTree.isFile($0) && looksLikeInventory($0, isExpected: isNamedSo)
+        }
         for file in files { loadInventory(file) }
     }
 
@@ -84,7 +87,7 @@ private struct LintRun {
         if let found = collector.attempt({ try InventoryLoader().load([path]) }) { collector.add(found.warnings) }
     }
 
-    private mutating func looksLikeInventory(_ path: String) -> Bool {
+    private func looksLikeInventory(_ path: String, isExpected: Bool = false) -> Bool {
         guard ["yml", "yaml", "ini", ""].contains(Path.fileExtension(path)) else { return false }
         if Path.fileExtension(path) == "ini" { return true }
         guard let file = try? FileTree.read(path) else { return false }
@@ -94,7 +97,7 @@ private struct LintRun {
             return file.line(number).map { $0.hasPrefix("[") } ?? false
         }
         guard let document = try? YAML.load(file, schema: .ansible).first else { return false }
-        return Self.isInventory(document)
+        return Self.isInventory(document) || (isExpected && document.entries != nil && document["kind"] == nil)
     }
 
     private static func isInventory(_ document: SourceValue) -> Bool {

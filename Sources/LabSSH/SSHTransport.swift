@@ -31,7 +31,7 @@ package final class SSHConnection: Connection {
     package var hostName: String { session.hostName }
 
     package func run(_ command: Command) async throws -> CommandResult {
-        try await session.execute(command)
+        try await session.run(command)
     }
 
     package func openForward(host: String, port: Int) async throws -> any ByteChannel {

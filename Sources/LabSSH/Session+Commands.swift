@@ -20,11 +20,9 @@ extension Session {
             throw CancellationError()
         } catch is Abandoned {
             terminate(dialogue.processID, command.become, channel)
-            throw ConnectionError(
-                .commandTimedOut, hostName: hostName,
-                "the command ran longer than \((command.timeout ?? .zero).shortText) and was killed")
+            throw timedOut(command)
         }
-        let (status, signal) = exitOf(channel)
+        let (status, signal) = channel.exit
         return try dialogue.finish(exitStatus: status, signal: signal, duration: .now - start)
     }
 
@@ -86,10 +84,10 @@ extension Session {
         }
     }
 
-    private func exitOf(_ channel: Channel) -> (status: Int, signal: String?) {
-        if let signal = channel.exitSignal { return (128 + SignalName.number(of: signal), signal) }
-        // A server may close without a status (RFC 4254 section 6.10 only recommends one).
-        return (channel.exitStatus ?? 255, nil)
+    func timedOut(_ command: Command) -> ConnectionError {
+        ConnectionError(
+            .commandTimedOut, hostName: hostName,
+            "the command ran longer than \((command.timeout ?? .zero).shortText) and was killed")
     }
 
     // MARK: Channels
@@ -128,7 +126,8 @@ extension Session {
         }
     }
 
-    private func takeChannelSlot(_ link: Link, until deadline: ContinuousClock.Instant?) async throws {
+    /// Waits until one more channel may be opened.
+    func takeChannelSlot(_ link: Link, until deadline: ContinuousClock.Instant?) async throws {
         while freeChannels == 0 {
             try await link.wait(for: channelFreed, until: deadline)
             _ = try liveLink()
@@ -136,7 +135,7 @@ extension Session {
         freeChannels -= 1
     }
 
-    private func giveChannelSlot() {
+    func giveChannelSlot() {
         freeChannels += 1
         thread.signal(channelFreed)
     }
@@ -144,16 +143,30 @@ extension Session {
     // MARK: Killing
 
     /// Ends a command that nobody waits for any more, without waiting for that.
-    private func terminate(_ processID: Int?, _ become: Become?, _ channel: Channel) {
-        channel.send(signal: "KILL")
+    func terminate(_ processID: Int?, _ become: Become?, _ channel: Channel) {
+        // OpenSSH's server signals the whole group, but not for every user; so the group is killed by hand as well.
+        if become == nil { channel.send(signal: "TERM") }
         guard let processID else { return }
         terminations.append(
             Task {
-                let script =
-                    "kill -TERM -- -\(processID) \(processID); sleep 1; kill -KILL -- -\(processID) \(processID)"
-                let command = Command(.shell(script), become: become, timeout: .seconds(10))
+                let command = Command(
+                    .shell(Self.killScript(processID)), become: become, timeout: .seconds(10))
                 _ = try? await self.execute(command)
             })
+    }
+
+    /// Kills the process group of a process: politely, and after half a second for certain.
+    private static func killScript(_ processID: Int) -> String {
+        // `ps` is missing on small systems, /proc on others. Never group 0 or 1, and not the group of this very shell.
+        """
+        p=\(processID)
+        g=$(ps -o pgid= -p $p 2>/dev/null | tr -dc 0-9)
+        [ -n "$g" ] || read -r _ _ _ _ g _ < /proc/$p/stat
+        [ "${g:-0}" -gt 1 ] || exit 0
+        kill -TERM -$g
+        for _ in 1 2 3 4 5; do kill -0 -$g 2>/dev/null || exit 0; sleep 0.1 2>/dev/null || sleep 1; done
+        kill -KILL -$g
+        """
     }
 }
 

@@ -18,6 +18,8 @@ actor Session {
     /// killing commands).
     var freeChannels = 8
     let channelFreed = Condition()
+    /// Shells that wait for their next command.
+    var idleShells: [RemoteShell] = []
     /// Commands that are being killed.
     var terminations: [Task<Void, Never>] = []
 
@@ -82,6 +84,7 @@ actor Session {
     func shutDown() {
         keepalive?.cancel()
         keepalive = nil
+        idleShells = []
         link?.shutDown()
         link = nil
         thread.signal(channelFreed)

@@ -182,7 +182,8 @@ import Testing
                   when: inventory_hostname == 'one'
                 - {name: After, debug: {msg: x}}
             """)
-        #expect(report.lines(of: "one") == ["ok proved inner", "ok proved inner", "ok proved After"], "\(report.messages)")
+        #expect(
+            report.lines(of: "one") == ["ok proved inner", "ok proved inner", "ok proved After"], "\(report.messages)")
         #expect(report.lines(of: "two") == ["skipped - Include", "skipped - Include", "ok proved After"])
     }
 

@@ -51,7 +51,8 @@ final class Lab: Sendable {
 
     /// Runs a playbook, written with `DIR` for the lab's folder.
     func run(
-        _ playbook: String, transport: any Transport = MachineTransport(), configure: (inout RunOptions) -> Void = { _ in }
+        _ playbook: String, transport: any Transport = MachineTransport(),
+        configure: (inout RunOptions) -> Void = { _ in }
     ) async throws -> Report {
         write("play.yml", playbook.replacing("DIR", with: folder))
         let registry = ModuleRegistry.builtIn(environment: [:])

@@ -11,7 +11,7 @@ package struct K8sInfoModule: Module {
             .init("name"), .init("namespace"), .init("label_selectors", .list), .init("field_selectors", .list),
             .init("wait", .bool, default: false), .init("wait_timeout", .int, default: 120),
             .init("wait_sleep", .int, default: 5), .init("wait_condition", .map), .init("hidden_fields", .list),
-        ] + ClusterAccess.parameters)
+        ] + ClusterLogin.parameters)
 
     package init() {}
 
@@ -19,7 +19,7 @@ package struct K8sInfoModule: Module {
 
     package func apply(_ plan: Plan, for call: ModuleCall, in context: ModuleContext) async throws -> ModuleResult {
         try await translatingErrors {
-            let session = try await ClusterAccess(call: call, context: context).session()
+            let session = try await ClusterLogin(call: call, context: context).session()
             let query = try K8sQuery(call, context: context, client: session.client)
             let values = try await query.run()
             return ModuleResult(changed: false, values: values, warnings: await session.takeWarnings())

@@ -18,7 +18,7 @@ package struct K8sModule: Module {
             .init("wait", .bool, default: false), .init("wait_timeout", .int, default: 120),
             .init("wait_sleep", .int, default: 5), .init("wait_condition", .map), .init("validate", .map),
             .init("delete_options", .map), .init("continue_on_error", .bool, default: false),
-        ] + ClusterAccess.parameters)
+        ] + ClusterLogin.parameters)
 
     private let environment: [String: String]
 

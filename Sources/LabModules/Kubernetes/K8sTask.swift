@@ -23,7 +23,7 @@ struct K8sTask: Sendable {
             try await Downloader(environment: environment, progress: progress)
                 .text(Downloader.Request(url, span: span))
         }
-        session = try await ClusterAccess(call: call, context: context).session()
+        session = try await ClusterLogin(call: call, context: context).session()
         intents = try Intents.read(
             manifests, defaultNamespace: call["namespace"]?.string ?? session.client.kubeconfig.namespace,
             keepsNulls: settings.method == .merge)

@@ -7,6 +7,8 @@ struct PatternParser {
     private(set) var groupCount = 0
     private(set) var names: [String: Int] = [:]
     private var openGroups: Set<Int> = []
+    /// Conditions may name groups that come later.
+    private var largestCondition = 0
 
     init(_ text: String, _ flags: PatternFlags) {
         self.scalars = Array(text.unicodeScalars)
@@ -31,6 +33,7 @@ struct PatternParser {
     mutating func parse() throws -> PatternNode {
         let node = try alternatives()
         guard index == scalars.count else { throw failure("a ')' has no '('") }
+        guard largestCondition <= groupCount else { throw failure("there is no group \(largestCondition)") }
         return node
     }
 
@@ -274,6 +277,7 @@ struct PatternParser {
         if skip("(") {
             let name = try name(until: ")")
             guard let number = Int(name) ?? names[name] else { throw failure("there is no group '\(name)'") }
+            largestCondition = max(largestCondition, number)
             let yes = try sequence()
             let no: PatternNode = skip("|") ? try sequence() : .empty
             return try closed(.conditional(number, yes, no))

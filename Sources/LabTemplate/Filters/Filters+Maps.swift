@@ -73,12 +73,11 @@ extension Filters {
             for key in keys {
                 guard let next = try call.evaluator.item(key, of: current) else {
                     let name = try key.text()
-                    var candidates: [String] = []
-                    if case .dict(let dict) = current { candidates = dict.entries.keys.compactMap(\.canonicalText) }
+                    let owner = current
                     return .undefined(
                         Undefined(
-                            name: name, message: "\(current.typeName) has no '\(name)'",
-                            hint: nearestName(to: name, among: candidates).map { "did you mean '\($0)'?" }))
+                            name: name, message: "\(owner.typeName) has no '\(name)'",
+                            hint: suggestion(for: name, among: owner.keyTexts)))
                 }
                 current = next
             }
@@ -127,13 +126,14 @@ extension Filters {
 
     private static func merged(
         _ low: OrderedDictionary<DictKey, Object>, _ high: OrderedDictionary<DictKey, Object>, _ isRecursive: Bool,
-        _ merge: ListMerge
+        _ merge: ListMerge, depth: Int = 0
     ) throws -> OrderedDictionary<DictKey, Object> {
+        guard depth < Limits.nesting else { throw Failure("the maps are nested too deeply") }
         var result = low
         for (key, new) in high {
             switch (result[key], new) {
             case (.dict(let old)?, .dict(let new)) where isRecursive:
-                result[key] = .dict(DictBox(try merged(old.entries, new.entries, isRecursive, merge)))
+                result[key] = .dict(DictBox(try merged(old.entries, new.entries, isRecursive, merge, depth: depth + 1)))
             case (.list(let old)?, .list(let new)): result[key] = .list(try merged(old.items, new.items, merge))
             default: result[key] = new
             }

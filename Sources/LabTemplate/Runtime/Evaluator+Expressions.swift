@@ -7,9 +7,13 @@ extension Evaluator {
         switch expression.kind {
         case .constant(let value): return Object(value)
         case .name(let name):
-            return try located(expression) {
-                try variable(name) ?? .undefined(undefined(name, at: expression.range))
+            let value = try located(expression) { try variable(name) }
+            guard let value else { return .undefined(undefined(name, at: expression.range)) }
+            if case .undefined(var undefined) = value, undefined.range == nil {
+                undefined.range = expression.range
+                return .undefined(undefined)
             }
+            return value
         default: return try located(expression) { try descend { try compound(expression) } }
         }
     }
@@ -17,6 +21,7 @@ extension Evaluator {
     private func compound(_ expression: Expression) throws -> Object {
         switch expression.kind {
         case .constant, .name: return try evaluate(expression)
+        case .embedded(let text): return Object(try Template.parse(text).render(scope))
         case .list(let items): return .list(try items.map(evaluate))
         case .tuple(let items): return .tuple(try items.map(evaluate))
         case .dict(let entries): return try dict(entries)
@@ -129,11 +134,9 @@ extension Evaluator {
 
     private func missing(_ name: String, in object: Object, _ expression: Expression, _ base: Expression) -> Undefined {
         let owner = excerpt(base.range).map { "'\($0)'" } ?? object.typeName
-        var candidates: [String] = []
         var message = "\(owner) has no '\(name)'"
         switch object {
-        case .dict(let dict):
-            candidates = dict.untouched.map { Array($0.keys) } ?? dict.entries.keys.compactMap(\.canonicalText)
+        case .dict: break
         case .list, .tuple:
             if let count = try? object.length(), Int(name) != nil {
                 message = "\(owner) has no item \(name): it has \(count) item\(count == 1 ? "" : "s")"
@@ -144,7 +147,7 @@ extension Evaluator {
         }
         return Undefined(
             name: excerpt(expression.range) ?? name, message: message,
-            hint: nearestName(to: name, among: candidates).map { "did you mean '\($0)'?" }, range: expression.range)
+            hint: suggestion(for: name, among: object.keyTexts), range: expression.range)
     }
 
     /// Follows a dotted path (`attribute='spec.ports.0'`), as jinja2's make_attrgetter.
@@ -168,13 +171,12 @@ extension Evaluator {
             } else if let fallback {
                 current = fallback
             } else {
-                var keys: [String] = []
-                if case .dict(let dict) = current { keys = dict.entries.keys.compactMap(\.canonicalText) }
                 let name = try part.text()
+                let owner = current
                 return .undefined(
                     Undefined(
-                        name: name, message: "\(current.typeName) in the list has no '\(name)'",
-                        hint: nearestName(to: name, among: keys).map { "did you mean '\($0)'?" }))
+                        name: name, message: "\(owner.typeName) in the list has no '\(name)'",
+                        hint: suggestion(for: name, among: owner.keyTexts)))
             }
         }
         return current
@@ -244,7 +246,7 @@ extension Evaluator {
             return try instance.call(evaluated, in: self)
         case .undefined(var undefined):
             if case .name(let name) = callee.kind, Registry.filter(named: name) != nil {
-                undefined.hint = "'\(name)' is a filter: write '… | \(name)'"
+                undefined.hint = { "'\(name)' is a filter: write '… | \(name)'" }
             }
             throw undefined.failure
         default:

@@ -46,16 +46,22 @@ final class Evaluator {
 
     func outerVariable(_ name: String) throws -> Object? {
         if let known = variables[name] { return known }
-        let value = try scope.variable(name).map { Object($0) }
+        let value: Object?
+        do {
+            value = try scope.variable(name).map { Object($0) }
+        } catch let error as TemplateError {
+            // As in Ansible, a variable whose template misses another one is undefined itself.
+            guard case .undefined(let missing) = error.kind else { throw error }
+            value = .undefined(Undefined(name: missing, message: error.diagnostic.message, cause: error))
+        }
         variables[name] = .some(value)
         return value
     }
 
     func undefined(_ name: String, at range: Range<Int>) -> Undefined {
-        let candidates = frame.names + scope.names + Globals.names
-        return Undefined(
+        Undefined(
             name: name, message: "'\(name)' is undefined",
-            hint: nearestName(to: name, among: candidates).map { "did you mean '\($0)'?" }, range: range)
+            hint: suggestion(for: name, among: self.frame.names + self.scope.names + Globals.names), range: range)
     }
 
     /// Runs a body with variables of its own.

@@ -41,13 +41,37 @@ struct Undefined {
     /// The name as it was written, when there is one.
     var name: String?
     var message: String
-    var hint: String?
+    /// What to try; worked out only when the error is told, since most undefined values meet a `default`.
+    var hint: () -> String?
     /// Where the missing name stands, in bytes of the template's text.
     var range: Range<Int>?
+    /// The error of the variable's own template, when it is that one that misses something.
+    var cause: (any Error)?
+
+    init(
+        name: String? = nil, message: String, hint: @autoclosure @escaping () -> String? = nil,
+        range: Range<Int>? = nil, cause: (any Error)? = nil
+    ) {
+        self.name = name
+        self.message = message
+        self.hint = hint
+        self.range = range
+        self.cause = cause
+    }
 
     var failure: Failure {
-        Failure(message, kind: .undefined(name ?? ""), hint: hint, range: range)
+        if let cause {
+            var failure = Failure(passingOn: cause)
+            failure.range = range
+            return failure
+        }
+        return Failure(message, kind: .undefined(name ?? ""), hint: hint(), range: range)
     }
+}
+
+/// "did you mean …?" for a name, when one of the candidates is near.
+func suggestion(for name: String, among candidates: some Sequence<String>) -> String? {
+    nearestName(to: name, among: candidates).map { "did you mean '\($0)'?" }
 }
 
 struct Tuple {
@@ -66,6 +90,7 @@ struct PythonRange {
     let stop: Int
     let step: Int
 
+    /// The bounds are below 2^62, so that nothing overflows.
     var count: Int {
         if step > 0 { return start < stop ? (stop - start - 1) / step + 1 : 0 }
         return start > stop ? (start - stop - 1) / -step + 1 : 0

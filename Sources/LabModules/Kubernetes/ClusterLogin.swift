@@ -30,7 +30,7 @@ package actor ClusterSession: RunStorage.Resource {
 }
 
 /// Finds the kubeconfig on the node and opens the way to its API server through the node's connection.
-package struct ClusterAccess: Sendable {
+package struct ClusterLogin: Sendable {
     /// The parameters that every module of kubernetes.core has for this.
     static let parameters: [ModuleSpecification.Parameter] = [
         .init("kubeconfig", .any), .init("context"), .init("host"), .init("api_key"),
