@@ -42,10 +42,7 @@ struct Project {
         var registry = ModuleRegistry.builtIn(environment: Surroundings.environment)
         registry.register(K8sModule(environment: Surroundings.environment))
         registry.register(K8sInfoModule())
-        registry.register(
-            VerifyModule { call, context in
-                try await ClusterLogin(call: call, context: context).session().client
-            })
+        registry.register(VerifyModule())
         return registry
     }
 
