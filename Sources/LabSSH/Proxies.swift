@@ -130,7 +130,7 @@ final class ProxyProcess: Sendable {
             ["/bin/sh", "-c", "exec " + command].map { (word: String) in strdup(word) } + [nil]
         defer { for argument in arguments { free(argument) } }
         var pid: pid_t = 0
-        let result = posix_spawn(&pid, "/bin/sh", &actions, nil, &arguments, environ)
+        let result = posix_spawn(&pid, "/bin/sh", &actions, &attributes, &arguments, environ)
         guard result == 0 else {
             close(ours)
             throw ConnectionError(

@@ -13,6 +13,7 @@ package struct SSHTransport: Transport {
     }
 
     package init(configuration settings: SSHSettings) {
+        BrokenPipes.becomeErrors()
         owner = Owner(SharedState(settings))
     }
 
