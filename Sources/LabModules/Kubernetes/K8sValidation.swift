@@ -12,14 +12,15 @@ struct K8sValidation {
         guard call["state"] != "absent" else { return [] }
         do {
             // What is only known later (a download, a file that an earlier task makes) is judged then.
-            guard let manifests = try manifests() else { return [] }
-            let intents = try Intents.read(manifests, defaultNamespace: "default", keepsNulls: true)
-            return problems(intents)
+            if let manifests = try manifests() {
+                _ = try Intents.read(manifests, defaultNamespace: "default", keepsNulls: true)
+            }
         } catch let error as any DiagnosticError {
             return error.diagnostics
         } catch {
-            return []
+            // A template that cannot be rendered before the run; its task tells then.
         }
+        return MetalLBObjects.check(call, in: scope)
     }
 
     private func manifests() throws -> [Manifest]? {
@@ -43,18 +44,5 @@ struct K8sValidation {
             path.hasPrefix("/") ? [path] : scope.searchPaths.map { $0.hasSuffix("/") ? $0 + path : "\($0)/\(path)" }
         guard let found = candidates.first(where: { LocalFiles.status($0) != nil }) else { throw MissingFile() }
         return found
-    }
-
-    private func problems(_ intents: [Intent]) -> [Diagnostic] {
-        let nodes = scope.hostAddresses.compactMap { entry in
-            IPAddress(entry.address).map { (host: entry.host, address: $0) }
-        }
-        return PoolRules.problems(in: intents.map(\.object), nodes: nodes).map { problem in
-            let intent = intents[problem.index]
-            // A value of a variable is wrong where the variable was written, not where the template uses it.
-            let span = problem.text.flatMap(scope.spanOfText) ?? intent.span(of: problem.path) ?? call.span
-            return Diagnostic(
-                problem.message, span: span, hint: problem.hint, severity: problem.isWarning ? .warning : .error)
-        }
     }
 }
