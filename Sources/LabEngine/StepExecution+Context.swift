@@ -80,8 +80,7 @@ extension StepExecution {
             }
         var paths: [String] = []
         for kind in kinds {
-            for path in task.searchPaths(kind: kind, playbookDirectory: play.directory) where !paths.contains(path)
-            {
+            for path in task.searchPaths(kind: kind, playbookDirectory: play.directory) where !paths.contains(path) {
                 paths.append(path)
             }
         }

@@ -15,7 +15,8 @@ import Testing
         lab.write("Roles/paint/files/static.txt", "static\n")
         lab.write(
             "Roles/paint/templates/motd.j2",
-            "{% for shade in shades %}\n{{ shade }} {{ color }}\n{% endfor %}\n{{ who }} on {{ inventory_hostname }} {{ ansible_managed }}\n")
+            "{% for shade in shades %}\n{{ shade }} {{ color }}\n{% endfor %}\n{{ who }} on {{ inventory_hostname }} {{ ansible_managed }}\n"
+        )
         lab.write("Roles/paint/meta/main.yml", "dependencies: [ground]\n")
         lab.write(
             "Roles/paint/meta/argument_specs.yml",
@@ -42,7 +43,9 @@ import Testing
             """)
         lab.write("Roles/paint/tasks/red.yml", "- {name: Red, debug: {msg: red}}\n")
         lab.write("Roles/paint/tasks/blue.yml", "- {name: Blue, debug: {msg: blue}}\n")
-        lab.write("Roles/ground/tasks/main.yml", "- {name: Make the ground, file: {path: \"{{ folder }}/{{ inventory_hostname }}\", state: directory}}\n")
+        lab.write(
+            "Roles/ground/tasks/main.yml",
+            "- {name: Make the ground, file: {path: \"{{ folder }}/{{ inventory_hostname }}\", state: directory}}\n")
         return lab
     }
 
@@ -51,7 +54,8 @@ import Testing
         let first = try await lab.run(roles: ["paint"])
         #expect(
             first.lines(of: "one") == [
-                "changed proved Make the ground", "changed proved Write the motd", "changed proved Copy", "ok proved Red",
+                "changed proved Make the ground", "changed proved Write the motd", "changed proved Copy",
+                "ok proved Red",
                 "changed unproved dry",
             ], "\(first.messages)")
         #expect(first.lines(of: "two").contains("ok proved Blue"))
