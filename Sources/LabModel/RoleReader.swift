@@ -221,8 +221,12 @@ struct RoleReader {
         }
         collector.add(reader.collector.diagnostics)
         for entry in entries { collector.add(Template.check(entry.value)) }
-        request.identity = Value.map(source.value.map?.filter { $0.key != "role" && $0.key != "name" } ?? [:])
-            .json(sortedKeys: true)
+        // What Ansible compares (`Role._get_hash_dict`): parameters, tags, conditions and variables.
+        let counted: Set<String> = ["tags", "when", "vars"]
+        let own = entries.filter { entry in
+            counted.contains(entry.key) || parameters.contains { $0.key == entry.key }
+        }
+        request.identity = SourceValue(.map(own), span: nil).value.json(sortedKeys: true)
         request.variables = reader.directives.variables
         request.directives = reader.directives.withoutVariables.inside(outer)
         if !parameters.isEmpty {

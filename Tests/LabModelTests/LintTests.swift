@@ -24,6 +24,9 @@ import Testing
             - name: proved by itself
               shell: kubectl apply -f x
               changed_when: false
+            - name: facts
+              debug: {msg: "{{ ansible_os_family | lower }}"}
+              when: inventory_hostname == 'a'
             """,
             "Roles/r/tasks/more.yml": "- debug: {msg: x}\n",
         ])
@@ -38,6 +41,7 @@ import Testing
                 "note main.yml:1 'kubectl apply' has no changed_when: lab",
                 "warning main.yml:4 a condition is an expression already and",
                 "warning main.yml:7 the condition is empty, it always holds",
+                "warning main.yml:20 labctl gathers no facts: 'ansible_os_fam",
                 "warning main.yml:9 the mode 644 is a decimal number, in oct",
             ])
     }

@@ -25,6 +25,8 @@ package struct K8sModule: Module {
     /// - Parameter environment: of this process, for proxies of downloads.
     package init(environment: [String: String]) { self.environment = environment }
 
+    package var validatesBeforeRun: Bool { true }
+
     package func validate(_ call: ModuleCall, in scope: ValidationScope) -> [Diagnostic] {
         K8sValidation(call: call, scope: scope).diagnostics()
     }
