@@ -15,7 +15,7 @@ package struct VerifyModule: Module {
     /// - Parameter open: how the cluster is reached; through the node's connection where nothing else is given.
     package init(
         open: @escaping ClusterOpener = { call, context in
-            try await ClusterAccess(call: call, context: context).session().client
+            try await ClusterLogin(call: call, context: context).session().client
         }
     ) {
         self.open = open
@@ -28,7 +28,7 @@ package struct VerifyModule: Module {
             .init("pools", .list, default: []),
             .init("timeout", .int, default: 300),
             .init("failover", .bool, default: false),
-        ] + ClusterAccess.parameters)
+        ] + ClusterLogin.parameters)
 
     package var validatesBeforeRun: Bool { true }
 
