@@ -36,6 +36,7 @@ struct ShippedRoleTests {
         var registry = ModuleRegistry.builtIn(environment: [:])
         registry.register(K8sModule(environment: [:]))
         registry.register(K8sInfoModule())
+        registry.register(VerifyModule())
         let plays = try PlaybookLoader(catalog: registry, finder: RoleFinder(directory: lab.folder))
             .load(["\(lab.folder)/play.yml"])
         let inventory = try InventoryLoader(workingDirectory: lab.folder).load(["\(lab.folder)/inventory.yml"])
