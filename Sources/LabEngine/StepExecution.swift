@@ -151,6 +151,10 @@ struct StepExecution: Sendable {
             return (record, variables)
         }
         try judge(&record)
+        // A task of a run that does change things, but that itself only plans (`check_mode: true`), leaves nothing behind.
+        if step.context.checkMode, !run.options.isCheck, record.outcome != .failed, record.proof == .none {
+            record.proof = .proved(by: "check_mode")
+        }
         record.result["failed"] = .bool(record.outcome == .failed)
         return (record, variables)
     }
@@ -182,6 +186,7 @@ struct StepExecution: Sendable {
             switch record.outcome {
             case .ok, .changed:
                 record.outcome = isChanged ? .changed : .ok
+                if !isChanged { record.changes = [] }
                 if case .unproved = record.proof { record.proof = .proved(by: "changed_when") }
             default: break
             }
