@@ -122,7 +122,7 @@ extension ApplyEngine {
             let result = try await write(intent.object, intent, resource, live: live, dryRun: dryRun)
             return (result.object, [])
         }
-        let mayKeep = KeptFields.mayApply(to: intent.object)
+        let mayKeep = mayKeep(intent.object)
         guard mayKeep || !item.migrated.isEmpty else {
             let result = try await write(intent.object, intent, resource, live: item.live, dryRun: dryRun)
             return (result.object, [])
@@ -137,14 +137,14 @@ extension ApplyEngine {
                 migration.patch(of: live), resource, reference: reference, fieldManager: settings.fieldManager
             ).object
         }
-        let kept = keep(intent.object, reference, live: live)
-        var object = kept.object
+        let kept = mayKeep ? keep(intent.object, reference, live: live) : nil
+        var object = kept?.object ?? intent.object
         if mayKeep, var metadata = object["metadata"] {
             metadata["resourceVersion"] = live[["metadata", "resourceVersion"]]
             object["metadata"] = metadata
         }
         let result = try await write(object, intent, resource, live: live, dryRun: dryRun)
-        return (result.object, kept.notes)
+        return (result.object, kept?.notes ?? [])
     }
 
     private func passingReason(_ error: KubeError) -> String {

@@ -50,6 +50,25 @@ package struct ApplyEngine: Sendable {
         return ApplyPlan(items: items)
     }
 
+    /// The live objects of the intents, in their order; nil for those that do not exist or whose kind is not served.
+    ///
+    /// - Throws: `KubeError`.
+    package func live(_ intents: [Intent]) async throws -> [Value?] {
+        try await concurrently(intents, limit: Self.concurrency) { intent -> Value? in
+            let reference = intent.reference
+            guard
+                let resource = try await client.discovery.find(
+                    apiVersion: reference.apiVersion, kind: reference.kind, refresh: false)
+            else { return nil }
+            do {
+                return try await client.get(
+                    resource, namespace: resource.isNamespaced ? reference.namespace : nil, name: reference.name)
+            } catch let error as KubeError where error.kind == .unknownKind {
+                return nil
+            }
+        }
+    }
+
     // MARK: Looking at one object
 
     func examine(_ intent: Intent, expected: ExpectedObjects) async throws -> ApplyItem {
@@ -120,7 +139,7 @@ package struct ApplyEngine: Sendable {
     private func look(_ intent: Intent, _ resource: APIResource) async throws -> Look {
         let reference = intent.reference
         let isServerSide = settings.method == .serverSide(force: true) || settings.method == .serverSide(force: false)
-        guard isServerSide, settings.createsMissing, !KeptFields.mayApply(to: intent.object) else {
+        guard isServerSide, settings.createsMissing, !mayKeep(intent.object) else {
             let live = try await client.get(resource, namespace: reference.namespace, name: reference.name)
             return try await look(intent, resource, live: live)
         }
@@ -147,9 +166,11 @@ package struct ApplyEngine: Sendable {
         if live == nil, !settings.createsMissing { return look }
         var object = intent.object
         if let live, case .serverSide = settings.method {
-            let kept = keep(object, intent.reference, live: live)
-            object = kept.object
-            look.kept = kept.notes
+            if mayKeep(object) {
+                let kept = keep(object, intent.reference, live: live)
+                object = kept.object
+                look.kept = kept.notes
+            }
             look.migration = migration(live)
         }
         do {
@@ -271,6 +292,8 @@ package struct ApplyEngine: Sendable {
         guard case .serverSide(let force) = settings.method, let live else { return nil }
         return Migration(live: live, fieldManager: settings.fieldManager, takesServerSide: force)
     }
+
+    func mayKeep(_ object: Value) -> Bool { settings.keepsFields && KeptFields.mayApply(to: object) }
 
     func keep(_ object: Value, _ reference: ObjectReference, live: Value) -> KeptFields {
         KeptFields(

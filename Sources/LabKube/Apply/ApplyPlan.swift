@@ -17,6 +17,8 @@ package struct ApplySettings: Sendable {
     package var gateTimeout: Duration
     /// Whether objects that do not exist are created.
     package var createsMissing: Bool
+    /// Whether fields that controllers overwrite are left to them (`KeptFields`).
+    package var keepsFields: Bool
     /// What happens with fields that the schema does not have, where objects are not applied server-side.
     package var fieldValidation: FieldValidation = .warn
 
@@ -25,8 +27,9 @@ package struct ApplySettings: Sendable {
 
     package init(
         method: Method = .serverSide(force: false), fieldManager: String = "labctl",
-        gateTimeout: Duration = .seconds(180), createsMissing: Bool = true
+        gateTimeout: Duration = .seconds(180), createsMissing: Bool = true, keepsFields: Bool = true
     ) {
+        self.keepsFields = keepsFields
         self.method = method
         self.fieldManager = fieldManager
         self.gateTimeout = gateTimeout

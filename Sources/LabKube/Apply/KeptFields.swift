@@ -5,7 +5,7 @@ import LabCore
 /// - `caBundle` of CRD conversion webhooks, webhook configurations and API services: MetalLB's native manifest carries a
 ///   placeholder that its controller replaces; sent again it conflicts for ever (ground truth, section 0.1).
 /// - `replicas` under an autoscaler.
-struct KeptFields {
+package struct KeptFields {
     /// What was left out of an intent, as sentences.
     let notes: [String]
     let object: Value
@@ -33,6 +33,9 @@ struct KeptFields {
         self.object = kept
         self.notes = notes
     }
+
+    /// The fields of an object that a controller may own, as paths.
+    package static func candidates(of object: Value) -> [String] { candidates(in: object).map(\.path.description) }
 
     private typealias Candidate = (path: FieldPath, isController: (ManagedFields.Entry) -> Bool)
 

