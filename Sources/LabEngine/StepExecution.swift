@@ -90,7 +90,10 @@ struct StepExecution: Sendable {
         for attempt in 1... {
             var (record, variables) = try await attempted(step)
             record.attempts = attempt
-            if attempts == 1 || record.outcome == .unreachable { return (record, variables) }
+            // What was not done (check mode) will not come true by waiting.
+            if attempts == 1 || record.outcome == .unreachable || record.outcome == .skipped {
+                return (record, variables)
+            }
             record.result["attempts"] = .int(attempt)
             let isDone = try task.until.map { try holds($0, record.result) } ?? (record.outcome != .failed)
             if isDone { return (record, variables) }
@@ -137,6 +140,8 @@ struct StepExecution: Sendable {
             if error is CancellationError || _Concurrency.Task.isCancelled { throw CancellationError() }
             let failure = FailureDescription(error, span: task.span)
             record = failed(failure)
+            // The next who needs the host gets a new link (ignore_unreachable, clear_host_errors).
+            if failure.isLinkLost { await run.pool.discard(step.context.hostName) }
         }
         if record.outcome != .failed { record.result["changed"] = .bool(record.isChange) }
         if record.outcome == .unreachable { return (record, nil) }

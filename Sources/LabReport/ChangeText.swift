@@ -7,6 +7,11 @@ struct ChangeText {
     let width: Int
     /// Whether the changes were only planned.
     let isPlan: Bool
+    /// Whether new things are shown whole, however long they are.
+    var isVerbose = false
+
+    /// A new thing that takes more lines than this is only named.
+    private static let longestCreation = 12
 
     /// The changes in a few words: `created IPAddressPool metallb-system/lab-pool`, `24 created, 1 updated`.
     func summary(_ changes: [Change]) -> String {
@@ -60,10 +65,17 @@ struct ChangeText {
                 }
             var lines = [style.text("\(mark) \(TextLayout.harmless(change.subject))", role)]
             if let diff = change.textDiff {
-                lines += diff.split(separator: "\n", omittingEmptySubsequences: false).map { "  " + coloured(String($0)) }
+                lines += diff.split(separator: "\n", omittingEmptySubsequences: false).map {
+                    "  " + coloured(String($0))
+                }
                 if lines.last == "  " { lines.removeLast() }
             } else {
-                lines += change.fields.flatMap(field)
+                let fields = change.fields.flatMap(field)
+                if change.action == .create, fields.count > Self.longestCreation, !isVerbose {
+                    lines[0] += style.text("  (\(fields.count) lines, shown with -v)", .faint)
+                } else {
+                    lines += fields
+                }
             }
             return lines
         }

@@ -20,16 +20,20 @@ package struct JSONReporter: Reporter {
     static func object(_ event: Event) -> Value {
         switch event {
         case .runStarted(let start):
-            named("run_started", [
-                "title": .string(start.title), "hosts": strings(start.hosts), "check": .bool(start.isCheck),
-                "prove": .bool(start.proves),
-            ])
+            named(
+                "run_started",
+                [
+                    "title": .string(start.title), "hosts": strings(start.hosts), "check": .bool(start.isCheck),
+                    "prove": .bool(start.proves),
+                ])
         case .playStarted(let name, let hosts):
             named("play_started", ["name": name.map(Value.string) ?? .null, "hosts": strings(hosts)])
         case .hostConnected(let host, let address, let duration):
-            named("host_connected", [
-                "host": .string(host), "address": .string(address), "duration_ms": milliseconds(duration),
-            ])
+            named(
+                "host_connected",
+                [
+                    "host": .string(host), "address": .string(address), "duration_ms": milliseconds(duration),
+                ])
         case .taskStarted(let task, let host): named("task_started", ["task": identity(task), "host": .string(host)])
         case .progress(let task, let host, let text):
             named("progress", ["task": identity(task), "host": .string(host), "text": .string(text)])

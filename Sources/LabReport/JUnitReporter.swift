@@ -19,7 +19,8 @@ package struct JUnitReporter: Reporter {
         let failures = records.count { isFailure($0) } + report.failures.count
         let skipped = records.count { $0.outcome == .skipped }
         var lines = ["<?xml version=\"1.0\" encoding=\"UTF-8\"?>"]
-        let counts = "tests=\"\(records.count + report.failures.count)\" failures=\"\(failures)\" skipped=\"\(skipped)\""
+        let counts =
+            "tests=\"\(records.count + report.failures.count)\" failures=\"\(failures)\" skipped=\"\(skipped)\""
         lines.append("<testsuites name=\"labctl\" \(counts) time=\"\(seconds(report.duration))\">")
         lines.append("  <testsuite name=\"\(escape(report.title))\" \(counts) time=\"\(seconds(report.duration))\">")
         for record in records { lines += testCase(record) }

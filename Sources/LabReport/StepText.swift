@@ -18,7 +18,8 @@ struct StepText {
 
     /// The columns that are left for a task's name.
     private var nameColumn: Int {
-        let others = 2 + Self.outcomeColumn + (hostColumn > 0 ? hostColumn + 2 : 0) + Self.timeColumn + 2 + Self.proofColumn
+        let others =
+            2 + Self.outcomeColumn + (hostColumn > 0 ? hostColumn + 2 : 0) + Self.timeColumn + 2 + Self.proofColumn
         return max(12, min(40, width - others - 2))
     }
 
@@ -26,7 +27,8 @@ struct StepText {
 
     func lines(_ record: TaskRecord) -> [String] {
         var lines = head(record)
-        let detail = ChangeText(style: style, width: max(width - indent.count, 20), isPlan: record.isCheck)
+        let detail = ChangeText(
+            style: style, width: max(width - indent.count, 20), isPlan: record.isCheck, isVerbose: isVerbose)
         if isVerbose || record.items.contains(where: \.step.hasFailed) {
             lines += record.items.map { item(item: $0, detail: detail) }
         }
@@ -104,7 +106,8 @@ struct StepText {
         let word = item.step.outcome.rawValue
         let changes = item.step.changes.isEmpty ? "" : "  " + detail.summary(item.step.changes)
         let label = TextLayout.harmless(item.label)
-        return indent + TextLayout.cut("\(TextLayout.pad(word, to: 9)) \(label)\(changes)", to: max(width - indent.count, 20))
+        return indent
+            + TextLayout.cut("\(TextLayout.pad(word, to: 9)) \(label)\(changes)", to: max(width - indent.count, 20))
     }
 
     private func refutation(_ changes: [Change], _ detail: ChangeText) -> [String] {

@@ -7,11 +7,14 @@ extension Session {
         let start = ContinuousClock.now
         let deadline = command.timeout.map { start + $0 }
         let link = try liveLink()
-        try await takeChannelSlot(link, until: deadline)
-        defer { giveChannelSlot() }
         var dialogue = CommandDialogue(command, hostName: hostName, nonce: Nonce.make())
-        let channel = try await openSessionChannel(link, until: deadline)
-        defer { channel.free() }
+        var opened: Channel?
+        while opened == nil {
+            try await waitForRoom(link, command, until: deadline)
+            opened = try await openSessionChannel(link, command, until: deadline)
+        }
+        guard let channel = opened else { throw link.closedError }
+        defer { release(channel) }
         do {
             try await request(channel, until: deadline) { ssh_channel_request_exec($0, dialogue.launchLine) }
             try await converse(channel, &dialogue, until: deadline)
@@ -93,23 +96,62 @@ extension Session {
     // MARK: Channels
 
     /// Opens a channel for a command.
-    func openSessionChannel(_ link: Link, until deadline: ContinuousClock.Instant?) async throws -> Channel {
+    ///
+    /// - Returns: nil when the server refused because there are too many (sshd's MaxSessions) and some of these are ours: it
+    ///   will work when one of them is closed.
+    func openSessionChannel(
+        _ link: Link, _ command: Command, until deadline: ContinuousClock.Instant?
+    ) async throws -> Channel? {
         let channel = try Channel(link)
+        usedChannels += 1
         do {
             let result = try await link.complete(until: deadline) { _ in
                 channel.handle.map { ssh_channel_open_session($0) } ?? SSH_ERROR
             }
-            guard result == SSH_OK else {
-                throw link.failure
-                    ?? ConnectionError(
-                        .lost, hostName: hostName, "the server opened no channel",
-                        notes: [link.lastError.lowercasedFirst],
-                        hint: "look at MaxSessions in its sshd_config")
+            if result == SSH_OK { return channel }
+            if let failure = link.failure { throw failure }
+            let others = usedChannels - 1
+            guard others > 0 else {
+                throw ConnectionError(
+                    .lost, hostName: hostName, "the server opened no channel", notes: [link.lastError.lowercasedFirst],
+                    hint: "look at MaxSessions in its sshd_config")
             }
-            return channel
+            channelCapacity = min(channelCapacity, others)
+            release(channel)
+            return nil
         } catch {
-            channel.free()
+            release(channel)
+            if error is Abandoned { throw timedOut(command) }
             throw error
+        }
+    }
+
+    /// Closes a channel that ran commands; whoever waits for one may go on.
+    func release(_ channel: Channel) {
+        channel.free()
+        usedChannels -= 1
+        thread.signal(channelFreed)
+    }
+
+    /// Waits until one more channel may be opened.
+    private func waitForRoom(_ link: Link, _ command: Command, until deadline: ContinuousClock.Instant?) async throws {
+        while usedChannels >= channelCapacity {
+            if !idleShells.isEmpty {
+                release(idleShells.removeFirst().channel)
+                continue
+            }
+            try await waitForFreedChannel(link, command, until: deadline)
+        }
+    }
+
+    func waitForFreedChannel(
+        _ link: Link, _ command: Command, until deadline: ContinuousClock.Instant?
+    ) async throws {
+        do {
+            try await link.wait(for: channelFreed, until: deadline)
+            _ = try liveLink()
+        } catch is Abandoned {
+            throw timedOut(command)
         }
     }
 
@@ -124,20 +166,6 @@ extension Session {
                     .protocolMismatch, hostName: hostName, "the server refused to run a command",
                     notes: [link.lastError.lowercasedFirst])
         }
-    }
-
-    /// Waits until one more channel may be opened.
-    func takeChannelSlot(_ link: Link, until deadline: ContinuousClock.Instant?) async throws {
-        while freeChannels == 0 {
-            try await link.wait(for: channelFreed, until: deadline)
-            _ = try liveLink()
-        }
-        freeChannels -= 1
-    }
-
-    func giveChannelSlot() {
-        freeChannels += 1
-        thread.signal(channelFreed)
     }
 
     // MARK: Killing

@@ -37,28 +37,17 @@ extension Session {
             if let index = idleShells.lastIndex(where: { $0.become == command.become }) {
                 return idleShells.remove(at: index)
             }
-            if freeChannels > 0 { break }
-            if !idleShells.isEmpty {
+            if usedChannels >= channelCapacity, !idleShells.isEmpty {
                 // An idle shell of another user makes room.
                 discard(idleShells.removeFirst())
-                break
             }
-            do {
-                try await link.wait(for: channelFreed, until: deadline)
-                _ = try liveLink()
-            } catch is Abandoned {
-                throw timedOut(command)
+            guard usedChannels < channelCapacity else {
+                try await waitForFreedChannel(link, command, until: deadline)
+                continue
             }
-        }
-        freeChannels -= 1
-        do {
-            let channel = try await openSessionChannel(link, until: deadline)
+            guard let channel = try await openSessionChannel(link, command, until: deadline) else { continue }
             let opening = ShellOpening(become: command.become, hostName: hostName, nonce: Nonce.make())
             return RemoteShell(channel: channel, become: command.become, opening: opening, mark: Nonce.make())
-        } catch {
-            giveChannelSlot()
-            if error is Abandoned { throw timedOut(command) }
-            throw error
         }
     }
 
@@ -72,8 +61,5 @@ extension Session {
         }
     }
 
-    private func discard(_ shell: RemoteShell) {
-        shell.channel.free()
-        giveChannelSlot()
-    }
+    private func discard(_ shell: RemoteShell) { release(shell.channel) }
 }

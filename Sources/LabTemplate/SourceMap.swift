@@ -71,10 +71,7 @@ private struct Walker {
             style = .double
             position += 1
         case UInt8(ascii: "|"), UInt8(ascii: ">"):
-            while let next = byte, next != 0x0A {
-                _ = next
-                position += 1
-            }
+            while byte != nil, byte != 0x0A { position += 1 }
             position += position < end ? 1 : 0
             skipIndentation(text, 0)
         default: break

@@ -34,6 +34,9 @@ final class SSHServer: Sendable {
             try shell("ssh-keygen -q -t \(extraHostKey) -N '' -f \(folder)/extra_key")
             options.append("HostKey \(folder)/extra_key")
         }
+        try shell("ssh-keygen -q -t ed25519 -N '' -f \(folder)/ca")
+        let folder = folder
+        options = options.map { $0.replacing("ca.pub", with: folder + "/ca.pub").replacing("$FOLDER", with: folder) }
         let lines =
             options + [
                 "Port \(port)", "ListenAddress 127.0.0.1", "HostKey \(folder)/host_key",
@@ -78,6 +81,10 @@ final class SSHServer: Sendable {
         waitpid(pid, &status, 0)
         try shell("rm -rf \(folder)")
     }
+
+    /// How many logins the server has accepted, and how many sessions were started in them.
+    var acceptedLogins: Int { log.split(whereSeparator: \.isNewline).count { $0.contains("Accepted publickey for") } }
+    var startedSessions: Int { log.split(whereSeparator: \.isNewline).count { $0.contains("Starting session:") } }
 
     /// Signals the processes that serve connections: the listener's children and, where privileges are separated, theirs.
     func signalConnections(_ signal: String) throws {

@@ -39,7 +39,11 @@ struct Project {
 
     /// All modules that labctl has.
     static func modules() -> ModuleRegistry {
-        ModuleRegistry.builtIn(environment: Surroundings.environment)
+        var registry = ModuleRegistry.builtIn(environment: Surroundings.environment)
+        registry.register(K8sModule(environment: Surroundings.environment))
+        registry.register(K8sInfoModule())
+        registry.register(VerifyModule())
+        return registry
     }
 
     /// Where the inventory is when nobody says so.

@@ -54,10 +54,7 @@ struct PatternParser {
                 continue
             }
             if flags.isVerbose, scalar == "#" {
-                while let next = current, next != "\n" {
-                    _ = next
-                    index += 1
-                }
+                while current != nil, current != "\n" { index += 1 }
                 continue
             }
             guard let atom = try atom() else { continue }
@@ -268,10 +265,7 @@ struct PatternParser {
             return try backreference(number)
         }
         if skip("#") {
-            while let scalar = current, scalar != ")" {
-                _ = scalar
-                index += 1
-            }
+            while current != nil, current != ")" { index += 1 }
             return try closed(.empty)
         }
         if skip("(") {

@@ -3,10 +3,7 @@ import OrderedCollections
 
 extension Filters {
     static let maps: [String: Filter] = [
-        "items": Filter(takesUndefined: true) { call in
-            if case .undefined = call.input { return .list([Object]()) }
-            return .list(try call.inputDict().entries.map { .tuple([$0.key.object, $0.value]) })
-        },
+        "items": Filter { .list(try $0.inputDict().entries.map { .tuple([$0.key.object, $0.value]) }) },
         "dictsort": Filter("case_sensitive", "by", "reverse") { call in
             let ignoresCase = try !call.flag(0)
             let by = try call.string(1) ?? "key"

@@ -76,7 +76,8 @@ struct JSONText {
             }
             if !entries.isEmpty { newLine(depth, into: &result) }
             result += "}"
-        case .range, .instance, .omit: throw Failure("\(object.typeName) cannot be written as JSON")
+        case .range: try write(.list(object.elements()), depth, into: &result)
+        case .instance, .omit: throw Failure("\(object.typeName) cannot be written as JSON")
         }
     }
 

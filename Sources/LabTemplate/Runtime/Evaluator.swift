@@ -29,12 +29,19 @@ final class Evaluator {
         }
     }
 
-    func descend<Result>(_ body: () throws -> Result) throws -> Result {
-        depth += 1
-        defer { depth -= 1 }
-        guard depth <= Limits.depth else {
+    /// Counts one level of recursion; `leave` ends it.
+    func enter() throws {
+        guard depth < Limits.depth else {
             throw Failure("the template is nested too deeply", hint: "does a macro call itself without an end?")
         }
+        depth += 1
+    }
+
+    func leave() { depth -= 1 }
+
+    func descend<Result>(_ body: () throws -> Result) throws -> Result {
+        try enter()
+        defer { leave() }
         return try body()
     }
 
@@ -140,16 +147,14 @@ final class Evaluator {
     }
 
     func located<Result>(_ range: Range<Int>, _ body: () throws -> Result) throws -> Result {
-        do {
-            return try body()
-        } catch var failure as Failure {
-            if failure.range == nil { failure.range = range }
-            throw failure
-        } catch {
-            var failure = Failure(passingOn: error)
-            failure.range = range
-            throw failure
-        }
+        do { return try body() } catch { throw place(error, at: range) }
+    }
+
+    /// An error with a place, if it has none yet.
+    func place(_ error: any Error, at range: Range<Int>) -> Failure {
+        var failure = error as? Failure ?? Failure(passingOn: error)
+        if failure.range == nil { failure.range = range }
+        return failure
     }
 
     // MARK: Assignments

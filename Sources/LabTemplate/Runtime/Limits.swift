@@ -9,7 +9,7 @@ enum Limits {
     /// Lists in lists, when they are compared, flattened or given out.
     static let nesting = 300
     /// Nested evaluations: expressions, macros in macros.
-    static let depth = 200
+    static let depth = 120
     /// Renderings within each other: a variable whose value is a template with a variable, and so on.
     static let renderings = 40
 }

@@ -3,7 +3,7 @@ import LabCore
 /// Builds the syntax tree from tokens: jinja2's grammar (parser.py of version 3.1).
 struct Parser {
     /// How deeply expressions and statements may be nested.
-    static let maximumNesting = 100
+    static let maximumNesting = 60
 
     private let tokens: [Token]
     private var index = 0

@@ -572,6 +572,12 @@ a {{- n -}} b
 {{ [1, 2, 3, 4, 5, 6] | shuffle(seed=3) }} {{ 'abcdef' | list | random(seed=9) }} {{ 'abcdef' | random(seed=1) }}
 {{ lookup('vars', '{{ "n" }}') }}
 {{ json }}
+{{ none | map('upper') }} {{ '' | select }} {{ 0 | list }}
+{{ none | map('upper') }} {{ '' | select }} {{ none | selectattr('x') }}
+{{ missing | items }}
+{{ range(3) | default([]) }} {{ range(3) | to_json }}
+{{ 0 ** -0.5 }}
+{{ json | wordwrap(5) }} {{ '  http://h/p\n' | urlsplit('hostname') }}
 {% set x = [1, 2] %}{{ x }}
 {% set x = {'a': l} %}{% set _ = x.a.append(4) %}{{ x.a }} {{ l }}
 {% for u in users if u.age > 30 %}{{ loop.index }}/{{ loop.length }} {{ u.name }}{% if not loop.last %}, {% endif %}{% endfor %}
