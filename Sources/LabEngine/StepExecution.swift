@@ -35,7 +35,7 @@ struct StepExecution: Sendable {
                 try await execute(into: &result)
             }
         } catch {
-            if error is CancellationError || _Concurrency.Task.isCancelled { throw CancellationError() }
+            if _Concurrency.Task.isCancelled { throw CancellationError() }
             result.record = failed(FailureDescription(error, span: task.span))
         }
         result.record.duration = ContinuousClock.now - start
@@ -137,7 +137,7 @@ struct StepExecution: Sendable {
             record = result.record
             variables = result.variables
         } catch {
-            if error is CancellationError || _Concurrency.Task.isCancelled { throw CancellationError() }
+            if _Concurrency.Task.isCancelled { throw CancellationError() }
             let failure = FailureDescription(error, span: task.span)
             record = failed(failure)
             // The next who needs the host gets a new link (ignore_unreachable, clear_host_errors).
