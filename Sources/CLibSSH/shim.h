@@ -4,6 +4,7 @@
 #define LABCTL_CLIBSSH_SHIM_H
 
 #include <stdbool.h>
+#include <sys/socket.h>
 #include <libssh/libssh.h>
 #include <libssh/callbacks.h>
 // Only for ssh_send_keepalive, which libssh declares among its server functions.
@@ -14,6 +15,9 @@
 #endif
 
 // The handles as untyped pointers' worth of names: ssh_session and friends import as OpaquePointer.
+
+// An enumeration in glibc and a number elsewhere.
+static inline int labctl_stream_socket(void) { return SOCK_STREAM; }
 
 static inline int labctl_ssh_set_string(ssh_session session, enum ssh_options_e option, const char *value) {
     return ssh_options_set(session, option, value);

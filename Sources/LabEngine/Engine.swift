@@ -56,11 +56,31 @@ package struct Engine: Sendable {
                     Report.Failure(diagnostics: failure.diagnostics, failureClass: failure.failureClass))
             }
         }
-        await storage.close()
-        await pool.close()
+        await Self.atMost(.seconds(5)) {
+            await storage.close()
+            await pool.close()
+        }
         report.duration = ContinuousClock.now - start
         events(.runFinished(report))
         return report
+    }
+
+    /// Does something to its end although the calling task may be cancelled, but waits no longer than `limit` for it.
+    private static func atMost(_ limit: Duration, _ body: @escaping @Sendable () async -> Void) async {
+        await _Concurrency.Task.detached {
+            let (ends, end) = AsyncStream<Void>.makeStream()
+            let work = _Concurrency.Task.detached {
+                await body()
+                end.finish()
+            }
+            let timer = _Concurrency.Task.detached {
+                try? await _Concurrency.Task.sleep(for: limit)
+                end.finish()
+                work.cancel()
+            }
+            for await _ in ends {}
+            timer.cancel()
+        }.value
     }
 
     private func runPasses(
@@ -103,6 +123,7 @@ package struct Engine: Sendable {
             return
         }
         state.emit(.playStarted(name: play.name, hosts: hosts))
+        if state.pass == 1 { for note in play.notes { state.emit(.told(note)) } }
         for host in hosts { state.host(host).hasEnded = false }
         var handlers = play.handlers
         for batch in batches(of: hosts, play, state) {

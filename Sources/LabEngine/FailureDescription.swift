@@ -9,7 +9,8 @@ struct FailureDescription {
     var failureClass: FailureClass
     /// What `register` gets besides `failed` and `msg`.
     var values: ValueMap = [:]
-    var isTransient = false
+    /// Whether a link that was there is there no more.
+    var isLinkLost = false
 
     /// - Parameter span: where the task stands, for errors that do not know a better place.
     init(_ error: any Error, span: SourceSpan?) {
@@ -18,13 +19,12 @@ struct FailureDescription {
             outcome = error.isUnreachable ? .unreachable : .failed
             diagnostics = error.diagnostics
             failureClass = error.failureClass
-            isTransient = error.kind == .forwardRefused
+            isLinkLost = error.kind == .lost || error.kind == .closed
         case let error as ModuleError:
             outcome = .failed
             diagnostics = error.diagnostics.map { $0.located(span) }
             failureClass = error.failureClass
             values = error.values
-            isTransient = error.isTransient
         case let error as any DiagnosticError:
             outcome = .failed
             diagnostics = error.diagnostics.map { $0.located(span) }

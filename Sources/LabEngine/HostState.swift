@@ -19,8 +19,13 @@ final class HostState: Sendable {
     }
 
     private let state = Mutex(State())
+    private let changes: ChangeCount
 
-    init(_ host: Host) { self.host = host }
+    /// - Parameter changes: counts whenever the host fails, is lost or comes back.
+    init(_ host: Host, changes: ChangeCount) {
+        self.host = host
+        self.changes = changes
+    }
 
     /// The layers of what tasks defined: facts, registered results, included variables.
     var layers: [VariableLayer] {
@@ -58,11 +63,17 @@ final class HostState: Sendable {
     var isActive: Bool { state.withLock { !$0.isFailed && !$0.isUnreachable && !$0.hasEnded } }
     var isFailed: Bool {
         get { state.withLock { $0.isFailed } }
-        set { state.withLock { $0.isFailed = newValue } }
+        set {
+            state.withLock { $0.isFailed = newValue }
+            changes.add()
+        }
     }
     var isUnreachable: Bool {
         get { state.withLock { $0.isUnreachable } }
-        set { state.withLock { $0.isUnreachable = newValue } }
+        set {
+            state.withLock { $0.isUnreachable = newValue }
+            changes.add()
+        }
     }
     var hasEnded: Bool {
         get { state.withLock { $0.hasEnded } }
@@ -72,4 +83,12 @@ final class HostState: Sendable {
     func notify(_ names: [String]) { state.withLock { $0.notified.append(contentsOf: names) } }
     var notified: [String] { state.withLock { Array($0.notified) } }
     func clearNotified(_ names: [String]) { state.withLock { $0.notified.subtract(names) } }
+}
+
+/// How often any host of a run failed, was lost or came back: what was computed from that is good until it moves.
+final class ChangeCount: Sendable {
+    private let count = Atomic<Int>(0)
+
+    var value: Int { count.load(ordering: .acquiring) }
+    func add() { count.add(1, ordering: .acquiringAndReleasing) }
 }

@@ -15,6 +15,8 @@ final class PlayContext: Sendable {
     private let roleVariables: [VariableLayer]
     private let addedHandlers: Mutex<[TaskNode]>
     private let isOver = Mutex(false)
+    private let living = Mutex<(count: Int, hosts: [String])>((-1, []))
+    private let bases = Mutex<[String: VariableLayers]>([:])
     private let endedRoles = Mutex<[String: [RoleContext]]>([:])
 
     init(run: RunState, play: Play, allHosts: [String], batch: [String], handlers: [TaskNode]) {
@@ -68,10 +70,7 @@ final class PlayContext: Sendable {
     /// The variables of a host at a task.
     func scope(_ hostName: String, task: LabModel.Task? = nil, loop: ValueMap = [:]) -> LabModel.VariableScope {
         let state = run.host(hostName)
-        var layers = VariableLayers(roleDefaults)
-        layers.add(run.inventory.layers(for: state.host))
-        layers.add(play.variables)
-        layers.add(roleVariables)
+        var layers = lasting(state.host)
         layers.add(state.layers)
         if let task {
             if let role = task.role {
@@ -82,9 +81,34 @@ final class PlayContext: Sendable {
             layers.add(task.directives.variables)
             layers.add(task.includeParameters)
         }
-        layers.add(run.options.extraVariables)
         if !loop.isEmpty { layers.add(VariableLayer(.loop, values: loop)) }
         return LabModel.VariableScope(layers: layers, magic: magic(hostName, role: task?.role))
+    }
+
+    /// The variables of a host that no task changes.
+    private func lasting(_ host: Host) -> VariableLayers {
+        bases.withLock { bases in
+            if let known = bases[host.name] { return known }
+            var layers = VariableLayers(roleDefaults)
+            layers.add(run.inventory.layers(for: host))
+            layers.add(play.variables)
+            layers.add(roleVariables)
+            layers.add(run.options.extraVariables)
+            bases[host.name] = layers
+            return layers
+        }
+    }
+
+    /// The hosts of the play that neither failed nor were lost. Every scope has them, so they are computed once per change.
+    private var livingHosts: [String] {
+        let count = run.hostChanges.value
+        return living.withLock { living in
+            if living.count != count {
+                let hosts = allHosts.filter { !run.host($0).isFailed && !run.host($0).isUnreachable }
+                living = (count, hosts)
+            }
+            return living.hosts
+        }
     }
 
     private func magic(_ hostName: String, role: RoleContext?) -> MagicVariables {
@@ -99,7 +123,7 @@ final class PlayContext: Sendable {
         }
         let options = run.options
         magic.playName = play.name
-        magic.playHosts = allHosts.filter { !run.host($0).isFailed && !run.host($0).isUnreachable }
+        magic.playHosts = livingHosts
         magic.allPlayHosts = allHosts
         magic.batch = batch
         magic.playRoleNames = play.roles.map(\.name)

@@ -27,6 +27,8 @@ package struct RunOptions: Sendable {
     package var tags = TagSelection()
     /// `-e`.
     package var extraVariables: [VariableLayer] = []
+    /// Keywords for tasks that have none of their own (`--become`).
+    package var directives = Directives()
     /// Only plan (`--check`).
     package var isCheck = false
     /// Compare texts (`--diff`).

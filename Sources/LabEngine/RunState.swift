@@ -13,6 +13,7 @@ final class RunState: Sendable {
     let storage: RunStorage
     let controller: any Connection
     let pass: Int
+    let hostChanges = ChangeCount()
     private let emitEvent: @Sendable (Event) -> Void
     private let hosts = Mutex<[String: HostState]>([:])
     private let records = Mutex<[TaskRecord]>([])
@@ -51,7 +52,7 @@ final class RunState: Sendable {
             let host =
                 inventory.host(name)
                 ?? (Self.isLocal(name) ? Host.implicitLocalhost(name) : Host(name: name, isImplicit: true))
-            let state = HostState(host)
+            let state = HostState(host, changes: hostChanges)
             hosts[name] = state
             return state
         }

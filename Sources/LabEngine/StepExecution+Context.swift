@@ -65,7 +65,7 @@ extension StepExecution {
             options.adjustEndpoint?(&endpoint)
             access = .ssh(endpoint)
         }
-        var become = try HostAccess.become(task.directives, scope: scope)
+        var become = try HostAccess.become(task.directives.inside(options.directives), scope: scope)
         if become != nil, become?.password == nil { become?.password = options.becomePassword }
         return (access, become)
     }
@@ -80,8 +80,7 @@ extension StepExecution {
             }
         var paths: [String] = []
         for kind in kinds {
-            for path in task.searchPaths(kind: kind, playbookDirectory: play.directory) where !paths.contains(path)
-            {
+            for path in task.searchPaths(kind: kind, playbookDirectory: play.directory) where !paths.contains(path) {
                 paths.append(path)
             }
         }

@@ -47,7 +47,7 @@ struct StepExecution: Sendable {
             .skipped, notes: ["since '\(condition.text)' does not hold"],
             result: [
                 "changed": false, "skipped": true, "skip_reason": "Conditional result was False",
-                "false_condition": .string(condition.text),
+                "false_condition": condition.text == "false" ? false : .string(condition.text),
             ])
     }
 
@@ -90,7 +90,10 @@ struct StepExecution: Sendable {
         for attempt in 1... {
             var (record, variables) = try await attempted(step)
             record.attempts = attempt
-            if attempts == 1 || record.outcome == .unreachable { return (record, variables) }
+            // What was not done (check mode) will not come true by waiting.
+            if attempts == 1 || record.outcome == .unreachable || record.outcome == .skipped {
+                return (record, variables)
+            }
             record.result["attempts"] = .int(attempt)
             let isDone = try task.until.map { try holds($0, record.result) } ?? (record.outcome != .failed)
             if isDone { return (record, variables) }
@@ -106,7 +109,8 @@ struct StepExecution: Sendable {
     private func givenUp(_ record: StepRecord, after attempts: Int) -> StepRecord {
         var record = record
         record.result["failed"] = true
-        record.result["attempts"] = .int(attempts)
+        // Ansible counts the retries here, not the tries (task_executor.py).
+        record.result["attempts"] = .int(attempts - 1)
         if record.outcome != .failed {
             let condition = task.until?.map(\.text).joined(separator: " and ") ?? ""
             record.failure = [
@@ -136,11 +140,14 @@ struct StepExecution: Sendable {
             if error is CancellationError || _Concurrency.Task.isCancelled { throw CancellationError() }
             let failure = FailureDescription(error, span: task.span)
             record = failed(failure)
+            // The next who needs the host gets a new link (ignore_unreachable, clear_host_errors).
+            if failure.isLinkLost { await run.pool.discard(step.context.hostName) }
         }
         if record.outcome != .failed { record.result["changed"] = .bool(record.isChange) }
         if record.outcome == .unreachable { return (record, nil) }
         if record.outcome == .skipped {
             record.result["skipped"] = true
+            record.result["failed"] = false
             return (record, variables)
         }
         try judge(&record)

@@ -243,7 +243,7 @@ extension StepRecord {
         result = [
             "results": .list(steps.map { .map($0.result) }), "changed": .bool(steps.contains(where: \.isChange)),
             "failed": .bool(outcome == .failed),
-            "msg": .string(outcome == .failed ? "One or more items failed" : "All items completed"),
+            "msg": .string(outcome == .failed ? "One or more items failed" : "All items completed"), "skipped": false,
         ]
         if outcome == .skipped {
             result["skipped"] = true

@@ -67,7 +67,7 @@ package struct Directives: Sendable {
 }
 
 extension Directives {
-    /// The task's tags, rendered where they are templates; a list in a tag and commas in it give several.
+    /// The task's tags, rendered where they are templates; a tag that renders to a list gives several.
     package func tagNames(_ scope: some TemplateScope) throws -> [String] {
         var names: [String] = []
         for tag in tags {
@@ -76,7 +76,7 @@ extension Directives {
                 guard let text = String(keyword: item) else {
                     throw InputError("a tag needs a text, not \(item.brief)", span: tag.span)
                 }
-                for name in text.split(separator: ",") { names.append(String(name.trimmed)) }
+                names.append(text)
             }
         }
         return names

@@ -59,6 +59,13 @@ struct DirectivesReader {
     }
 
     private mutating func readTags(_ value: SourceValue) {
+        // Commas separate tags in a text, and mean nothing in the items of a list (`Taggable._load_tags` of Ansible).
+        if let text = value.string, !text.hasTemplateMarks {
+            for name in text.split(separator: ",") {
+                directives.tags.append(SourceValue(.string(String(name.trimmed)), span: value.span))
+            }
+            return
+        }
         for tag in value.list ?? [value] {
             if tag.isNull { continue }
             guard String(keyword: tag.value) != nil else {

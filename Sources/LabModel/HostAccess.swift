@@ -99,7 +99,7 @@ private struct AccessReader {
                 "the port of \(name) is \(port), ports go from 1 to 65535",
                 span: span("ansible_port") ?? span("ansible_ssh_port"))
         }
-        for variable in ["ansible_ssh_common_args", "ansible_ssh_extra_args"] {
+        for variable in ["ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args"] {
             guard let arguments = try text(variable), !arguments.isEmpty else { continue }
             try SSHArguments(variable: variable, span: span(variable)).apply(arguments, to: &endpoint)
         }

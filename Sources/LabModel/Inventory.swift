@@ -68,6 +68,8 @@ package struct Inventory: Sendable {
     package var warnings: [Diagnostic] = []
     private var hostsOfGroup: [String: [String]] = [:]
     private var groupsOfHost: [String: [String]] = [:]
+    /// What `layers(for:)` gives, made once: every task of every host asks for it.
+    private var layersOfHost: [String: [VariableLayer]] = [:]
 
     package init() {
         groups["all"]?.children.append("ungrouped")
@@ -103,6 +105,7 @@ package struct Inventory: Sendable {
 
     /// What inventory files, `group_vars/` and `host_vars/` say of a host, which need not be part of the inventory.
     package func layers(for host: Host) -> [VariableLayer] {
+        if let layers = layersOfHost[host.name] { return layers }
         let merged = groupsInMergeOrder(ofHost: host.name)
         var layers = [groups["all"]?.variables].compactMap(\.self) + merged.map(\.variables)
         for folder in folders {
@@ -180,7 +183,17 @@ extension Inventory {
     }
 
     /// Adds what a folder's `group_vars/` and `host_vars/` say, above those that were added before.
-    mutating func add(_ folder: VariableFolder) { folders.append(folder) }
+    mutating func add(_ folder: VariableFolder) {
+        folders.append(folder)
+        rememberLayers()
+    }
+
+    private mutating func rememberLayers() {
+        layersOfHost = [:]
+        var remembered: [String: [VariableLayer]] = [:]
+        for host in hosts.values { remembered[host.name] = layers(for: host) }
+        layersOfHost = remembered
+    }
 
     /// Brings the groups into their final relations, as `InventoryData.reconcile_inventory` of Ansible does: a group with
     /// no parent is a child of `all`, a host with no group is in `ungrouped`.
@@ -204,6 +217,7 @@ extension Inventory {
         groupsOfHost = [:]
         for name in groups.keys { hostsOfGroup[name] = descend(from: name) }
         for name in hosts.keys { groupsOfHost[name] = ancestry(ofHost: name) }
+        rememberLayers()
     }
 
     private mutating func setDepths() {

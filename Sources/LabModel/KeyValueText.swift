@@ -32,7 +32,8 @@ struct KeyValueText {
         }
         guard let first = others.first, let last = others.last else { return }
         if pairs.isEmpty {
-            rest = String(decoding: bytes[first.lowerBound..<last.upperBound], as: UTF8.self)
+            rest = String(decoding: bytes[first.lowerBound..<last.upperBound], as: UTF8.self).replacing(
+                "\\=", with: "=")
         } else {
             var text = ""
             var end = first.lowerBound
@@ -41,7 +42,7 @@ struct KeyValueText {
                 text += String(decoding: bytes[range], as: UTF8.self)
                 end = range.upperBound
             }
-            rest = text
+            rest = text.replacing("\\=", with: "=")
         }
     }
 

@@ -17,7 +17,8 @@ package struct Linter: Sendable {
     }
 }
 
-private struct LintRun {
+/// One run of the linter.
+struct LintRun {
     let catalog: any ModuleCatalog
     var collector = DiagnosticCollector()
 
@@ -76,7 +77,10 @@ private struct LintRun {
     private static func project(of role: String) -> String { Path.directory(Path.directory(role)) }
 
     private mutating func inventory(_ path: String, names: [String]) {
-        let files = names.map { Path.join(path, $0) }.filter { FileTree.isFile($0) && looksLikeInventory($0) }
+        let isNamedSo = Path.name(path).lowercased().hasPrefix("inventor")
+        let files = names.map { Path.join(path, $0) }.filter {
+            FileTree.isFile($0) && looksLikeInventory($0, isExpected: isNamedSo)
+        }
         for file in files { loadInventory(file) }
     }
 
@@ -84,7 +88,7 @@ private struct LintRun {
         if let found = collector.attempt({ try InventoryLoader().load([path]) }) { collector.add(found.warnings) }
     }
 
-    private mutating func looksLikeInventory(_ path: String) -> Bool {
+    private func looksLikeInventory(_ path: String, isExpected: Bool = false) -> Bool {
         guard ["yml", "yaml", "ini", ""].contains(Path.fileExtension(path)) else { return false }
         if Path.fileExtension(path) == "ini" { return true }
         guard let file = try? FileTree.read(path) else { return false }
@@ -94,7 +98,7 @@ private struct LintRun {
             return file.line(number).map { $0.hasPrefix("[") } ?? false
         }
         guard let document = try? YAML.load(file, schema: .ansible).first else { return false }
-        return Self.isInventory(document)
+        return Self.isInventory(document) || (isExpected && document.entries != nil && document["kind"] == nil)
     }
 
     private static func isInventory(_ document: SourceValue) -> Bool {
@@ -153,82 +157,6 @@ private struct LintRun {
             let tasks = reader.file(TaskContext(path: path, directory: directory))
             collector.add(reader.collector.diagnostics)
             nodes(tasks + reader.includedNodes)
-        }
-    }
-
-    // MARK: warnings
-
-    private mutating func nodes(_ nodes: [TaskNode]) {
-        for node in nodes {
-            switch node {
-            case .task(let task): self.task(task)
-            case .include(let include): conditions(of: include.task)
-            case .meta(let task, _): conditions(of: task)
-            case .block(let block):
-                self.nodes(block.tasks)
-                self.nodes(block.rescue)
-                self.nodes(block.always)
-            }
-        }
-    }
-
-    private mutating func warn(
-        _ message: String, _ span: SourceSpan?, hint: String? = nil, severity: Diagnostic.Severity = .warning
-    ) {
-        collector.add([Diagnostic(message, span: span, hint: hint, severity: severity)])
-    }
-
-    private mutating func task(_ task: Task) {
-        if task.name?.string?.isEmpty ?? true {
-            warn("the task has no name", task.span, hint: "add 'name:', the output is read by people")
-        }
-        conditions(of: task)
-        kubectl(task)
-        mode(task)
-    }
-
-    private mutating func conditions(of task: Task) {
-        for condition in task.directives.when + (task.changedWhen ?? []) + (task.failedWhen ?? []) + (task.until ?? [])
-        {
-            if condition.text.isEmpty {
-                warn("the condition is empty, it always holds", condition.span ?? task.keywordSpans["when"])
-            } else if condition.text.hasTemplateMarks {
-                warn(
-                    "a condition is an expression already and needs no braces", condition.span,
-                    hint: "write '\(Self.withoutBraces(condition.text))'")
-            }
-        }
-    }
-
-    private static func withoutBraces(_ text: String) -> String {
-        String(text.replacing("{{", with: "").replacing("}}", with: "").split(separator: " ").joined(separator: " "))
-    }
-
-    private mutating func kubectl(_ task: Task) {
-        guard ["ansible.builtin.command", "ansible.builtin.shell"].contains(task.module.canonical),
-            task.changedWhen == nil
-        else { return }
-        let text =
-            task.freeForm?.string ?? task.arguments["cmd"]?.string
-            ?? task.arguments["argv"]?.list?.compactMap(\.string).joined(separator: " ") ?? ""
-        let words = text.split(whereSeparator: \.isWhitespace)
-        guard let index = words.firstIndex(where: { $0 == "kubectl" || $0.hasSuffix("/kubectl") }),
-            words[index...].contains("apply")
-        else { return }
-        warn(
-            "'kubectl apply' has no changed_when: labctl compares the objects before and after, Ansible would always say changed",
-            task.module.span, severity: .note)
-    }
-
-    /// `mode: 644` is the number 644, octal 1204.
-    private mutating func mode(_ task: Task) {
-        for name in ["mode", "directory_mode"] {
-            guard let value = task.arguments[name], let number = value.int, let span = value.span else { continue }
-            let bytes = span.file.bytes[span.start.offset..<span.end.offset]
-            if bytes.first == UInt8(ascii: "0") || number < 100 { continue }
-            warn(
-                "the mode \(number) is a decimal number, in octal \(String(number, radix: 8))", span,
-                hint: "write '0\(number)' in quotes")
         }
     }
 }

@@ -7,7 +7,9 @@ struct Lookups {
         "env", "file", "template", "vars", "first_found", "items", "list", "dict", "fileglob", "lines", "pipe", "url",
         "password", "indexed_items", "nested", "together", "sequence", "flattened",
     ]
-    let scope: VariableScope
+    let base: VariableScope
+    /// Knows which variables are being rendered, so that a circle through a lookup is told and not followed.
+    let scope: ChainedScope
 
     func run(_ plugin: String, arguments: [Value], options: ValueMap) throws -> Value {
         let name = plugin.hasPrefix("ansible.builtin.") ? String(plugin.dropFirst("ansible.builtin.".count)) : plugin
@@ -45,7 +47,7 @@ struct Lookups {
     }
 
     private func environment(_ name: String, _ options: ValueMap) throws -> Value {
-        if let value = scope.magic.processEnvironment[name] { return .string(value) }
+        if let value = base.magic.processEnvironment[name] { return .string(value) }
         return options["default"] ?? ""
     }
 
@@ -68,9 +70,11 @@ struct Lookups {
     }
 
     private func template(_ name: String) throws -> Value {
-        let file = try FileTree.read(try find(name, kind: "templates"))
+        let path = try find(name, kind: "templates")
+        let file = try FileTree.read(path)
         let text = String(decoding: file.bytes, as: UTF8.self)
-        return try Template.parse(text, span: file.span(0..<file.bytes.count)).render(scope)
+        return try Template.parse(text, span: file.span(0..<file.bytes.count), options: .file)
+            .render(try scope.entering(file: path))
     }
 
     private func find(_ name: String, kind: String) throws -> String {
@@ -82,11 +86,11 @@ struct Lookups {
 
     private func candidates(_ name: String, kind: String) -> [String] {
         if name.hasPrefix("/") { return [name] }
-        if name.hasPrefix("~/"), let home = scope.magic.processEnvironment["HOME"] {
+        if name.hasPrefix("~/"), let home = base.magic.processEnvironment["HOME"] {
             return [Path.join(home, String(name.dropFirst(2)))]
         }
         var paths: [String] = []
-        for folder in scope.magic.searchPaths + [scope.magic.playbookDirectory] {
+        for folder in base.magic.searchPaths + [base.magic.playbookDirectory] {
             for path in [Path.join(Path.join(folder, kind), name), Path.join(folder, name)] where !paths.contains(path)
             {
                 paths.append(path)

@@ -6,15 +6,31 @@ struct PythonLiteral {
     /// The value of a literal; the text itself when it is no literal.
     static func value(of text: String) -> Value {
         var reader = PythonLiteral(Array(text.unicodeScalars))
-        guard let value = reader.literal(depth: 0) else { return .string(text) }
-        reader.skipSpace()
-        return reader.index == reader.scalars.count ? value : .string(text)
+        guard let value = reader.document() else { return .string(text) }
+        return value
     }
 
     private let scalars: [Unicode.Scalar]
     private var index = 0
 
     private init(_ scalars: [Unicode.Scalar]) { self.scalars = scalars }
+
+    /// A literal, or several with commas between them, and a comment after it.
+    private mutating func document() -> Value? {
+        guard let first = literal(depth: 0) else { return nil }
+        var values = [first]
+        var isTuple = false
+        while take(",") {
+            isTuple = true
+            skipSpace()
+            if peek == nil || peek == "#" { break }
+            guard let next = literal(depth: 0) else { return nil }
+            values.append(next)
+        }
+        skipSpace()
+        guard peek == nil || peek == "#" else { return nil }
+        return isTuple ? .list(values) : first
+    }
 
     private var peek: Unicode.Scalar? { index < scalars.count ? scalars[index] : nil }
 
@@ -39,7 +55,18 @@ struct PythonLiteral {
         case "'", "\"": return strings()
         case "-", "+": return signedNumber()
         case .some("0"..."9"), ".": return number()
-        case .some: return word()
+        case .some(let scalar):
+            let next = index + 1 < scalars.count ? scalars[index + 1] : " "
+            guard next == "'" || next == "\"" else { return word() }
+            switch scalar {
+            case "r", "R":
+                index += 1
+                return string(isRaw: true).map { .string($0) }
+            case "b", "B", "u", "U":
+                index += 1
+                return strings()
+            default: return nil
+            }
         case nil: return nil
         }
     }
@@ -103,7 +130,7 @@ struct PythonLiteral {
         return .string(text)
     }
 
-    private mutating func string() -> String? {
+    private mutating func string(isRaw: Bool = false) -> String? {
         guard let quote = peek else { return nil }
         index += 1
         var text = String.UnicodeScalarView()
@@ -116,6 +143,12 @@ struct PythonLiteral {
                 continue
             }
             guard let escaped = peek else { return nil }
+            if isRaw {
+                index += 1
+                text.append(scalar)
+                text.append(escaped)
+                continue
+            }
             index += 1
             switch escaped {
             case "n": text.append("\n")

@@ -46,6 +46,8 @@ package struct Role: Sendable {
     package var argumentSpecifications: [String: ArgumentSpecification]
     /// The file of `tasks/` that is run, `main` unless `tasks_from` names another.
     package var entryPoint = "main"
+    /// What the entry of the role says besides its name.
+    var identity = "{}"
     /// The keywords with which the role is used (`tags`, `when` …); its tasks have them already.
     package var directives = Directives()
 
@@ -77,14 +79,6 @@ package struct Role: Sendable {
 
     /// The handlers of the role and of its dependencies.
     package var allHandlers: [TaskNode] { [self].inRunningOrder().flatMap(\.handlers) }
-
-    /// Two uses of a role are the same when name, parameters, variables and conditions are.
-    fileprivate var identity: [String] {
-        let own = context.parameters + context.variables
-        return [path, entryPoint]
-            + own.flatMap { layer in layer.variables.map { "\($0.key)=\($0.value.raw.json(sortedKeys: true))" } }
-            + directives.tags.map { "tag \($0.value.json())" } + directives.when.map { "when \($0.text)" }
-    }
 }
 
 extension Sequence where Element == Role {
@@ -92,7 +86,7 @@ extension Sequence where Element == Role {
     package func inRunningOrder() -> [Role] {
         var seen: Set<[String]> = []
         return flatMap(\.withDependencies).filter { role in
-            role.metadata.allowsDuplicates || seen.insert(role.identity).inserted
+            role.metadata.allowsDuplicates || seen.insert([role.path, role.entryPoint, role.identity]).inserted
         }
     }
 }

@@ -49,8 +49,8 @@ package struct RoleFinder: Sendable {
         }
         for folder in folders where Self.isRole(Path.join(folder, name)) { return Path.join(folder, name) }
         // A role's own folder, named as `Roles/metallb` is from inside of `Roles`.
-        if origin == nil, Self.isRole(Path.join(directory, name)) { return Path.join(directory, name) }
-        throw notFound(name, in: folders, among: folders.flatMap(Self.roles), span: span)
+        if Self.isRole(Path.join(directory, name)) { return Path.join(directory, name) }
+        throw notFound(name, in: folders, among: names(from: origin), span: span)
     }
 
     /// The names of the roles that can be found.

@@ -20,6 +20,10 @@ struct RoleRequest: Sendable {
     var files: [String: String] = [:]
     /// Files and roles on the way here.
     var chain: [String] = []
+    /// What the entry says besides the name: two entries that say the same are the same use of the role.
+    var identity = "{}"
+    /// Whether the role is included while tasks run, where a condition may end a circle.
+    var isDynamic = false
 }
 
 /// Reads the folder of a role.
@@ -36,7 +40,8 @@ struct RoleReader {
     /// The role; nil when it could not be read, with the reasons in `collector`.
     mutating func role(_ request: RoleRequest) -> Role? {
         let mark = "role \(request.name)"
-        guard !request.chain.contains(mark) || request.chain.count < 8 else {
+        let isCircle = request.chain.contains(mark)
+        guard !isCircle || (request.isDynamic && request.chain.count <= TaskContext.maximumDepth) else {
             let way = request.chain.filter { $0.hasPrefix("role ") }.map { String($0.dropFirst(5)) } + [request.name]
             collector.report(
                 "the role '\(request.name)' needs itself: \(way.joined(separator: ", which needs "))",
@@ -74,6 +79,7 @@ struct RoleReader {
             argumentSpecifications: specifications(path, name: name, metadata: metadata.source))
         role.entryPoint = request.files["tasks"] ?? "main"
         role.directives = request.directives
+        role.identity = request.identity
         var reader = TaskReader(environment: environment)
         role.tasks = tasks("tasks", request, context, &reader)
         role.handlers = tasks("handlers", request, context, &reader) + reader.handlers
@@ -215,6 +221,12 @@ struct RoleReader {
         }
         collector.add(reader.collector.diagnostics)
         for entry in entries { collector.add(Template.check(entry.value)) }
+        // What Ansible compares (`Role._get_hash_dict`): parameters, tags, conditions and variables.
+        let counted: Set<String> = ["tags", "when", "vars"]
+        let own = entries.filter { entry in
+            counted.contains(entry.key) || parameters.contains { $0.key == entry.key }
+        }
+        request.identity = SourceValue(.map(own), span: nil).value.json(sortedKeys: true)
         request.variables = reader.directives.variables
         request.directives = reader.directives.withoutVariables.inside(outer)
         if !parameters.isEmpty {

@@ -27,7 +27,7 @@ struct SSHArguments {
                 try applyFlags(word.dropFirst(), to: &endpoint)
                 continue
             }
-            guard "oJiplFc".contains(letter) else {
+            guard "oJiplc".contains(letter) else {
                 throw InputError(
                     "the option '-\(letter)' in '\(variable)' is not offered", span: span,
                     hint: "write it as '-o Name=value' if ssh_config has a name for it")
@@ -62,7 +62,6 @@ struct SSHArguments {
         case "i": endpoint.identityFiles.append(value)
         case "J": add("ProxyJump", value, to: &endpoint)
         case "l": endpoint.user = endpoint.user ?? value
-        case "F": add("ConfigFile", value, to: &endpoint)
         case "c": add("Ciphers", value, to: &endpoint)
         case "p": if endpoint.port == nil { endpoint.port = try port(value) }
         default: try applyOption(value, to: &endpoint)

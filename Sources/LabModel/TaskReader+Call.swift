@@ -11,6 +11,8 @@ extension TaskReader {
         var freeForm: SourceValue?
         /// Arguments that are one template, known only when the task runs.
         var variableArguments: SourceValue?
+        /// Whether the arguments were of a form that could be read.
+        var isReadable = true
         /// Whether it was written as `local_action`.
         var isLocal = false
     }
@@ -68,8 +70,7 @@ extension TaskReader {
             let near = isModule ? module ?? keyword : keyword ?? (hasModule ? nil : module)
             collector.report(
                 "unknown \(isModule ? "module" : "keyword") '\(name)'", span: entry.keySpan,
-                hint: near.map { "did you mean '\($0)'?" }
-                    ?? (isModule ? "'labctl modules' lists what there is" : nil))
+                hint: near.map { "did you mean '\($0)'?" })
         }
     }
 
@@ -118,9 +119,11 @@ extension TaskReader {
         case .map: call.arguments = value
         case .string(let text): readText(text, value, signature, into: &call)
         case .list where signature.takesFreeForm, .bool, .int, .float:
+            call.isReadable = false
             collector.report(
                 "'\(call.module.written)' needs a map or a text, not \(value.typeName)", span: value.span)
         case .list:
+            call.isReadable = false
             collector.report(
                 "'\(call.module.written)' needs a map, not a list", span: value.span,
                 hint: "write 'name: value' instead of '- name: value'")
@@ -149,6 +152,7 @@ extension TaskReader {
         } else if rest.hasPrefix("{{"), rest.hasSuffix("}}"), split.pairs.isEmpty {
             call.variableArguments = value
         } else {
+            call.isReadable = false
             let parameters = signature.parameters.map(\.name)
             collector.report(
                 "'\(call.module.written)' takes no text, but '\(rest.prefix(40))' is none of its arguments",
@@ -194,7 +198,7 @@ extension TaskReader {
             given[parameter.name] = entry
             checkChoice(entry, parameter, of: name)
         }
-        guard call.variableArguments == nil, call.freeForm == nil else { return }
+        guard call.variableArguments == nil, call.freeForm == nil, call.isReadable else { return }
         for parameter in signature.parameters where parameter.isRequired && given[parameter.name] == nil {
             collector.report(
                 "'\(name)' needs the parameter '\(parameter.name)'", span: call.module.span)

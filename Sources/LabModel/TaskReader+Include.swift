@@ -137,6 +137,7 @@ extension TaskReader {
         let include = Include(task: task, target: target) { name, loopParameters in
             var request = request
             request.name = name
+            request.isDynamic = true
             request.includeParameters = loopParameters + parameters
             var loader = RoleReader(environment: environment)
             let role = loader.role(request)

@@ -162,7 +162,9 @@ extension TaskReader {
     }
 
     private mutating func conditions(_ value: SourceValue, _ keyword: String) -> [Condition]? {
-        collector.attempt { try Condition.list(value, keyword: keyword) }
+        let list = collector.attempt { try Condition.list(value, keyword: keyword) }
+        // An empty list is as good as none, as in Ansible.
+        return list?.isEmpty == true ? nil : list
     }
 
     /// Arguments that are expressions without braces.

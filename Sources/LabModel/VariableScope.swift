@@ -27,7 +27,8 @@ package final class VariableScope: TemplateScope {
     }
 
     package func lookup(_ plugin: String, arguments: [Value], options: ValueMap) throws -> Value {
-        try Lookups(scope: self).run(plugin, arguments: arguments, options: options)
+        try Lookups(base: self, scope: ChainedScope(base: self, chain: [])).run(
+            plugin, arguments: arguments, options: options)
     }
 
     package func service(_ request: TemplateService) throws -> Value? {
@@ -98,8 +99,9 @@ package final class VariableScope: TemplateScope {
 
     /// The scope of another host of the inventory, as `hostvars` sees it; nil when there is no such host.
     package func hostScope(_ name: String) -> VariableScope? {
-        guard magic.inventory.host(name) != nil else { return nil }
-        let layers = magic.hostVariables?(name) ?? VariableLayers(magic.inventory.layers(forHost: name))
+        let inventory = magic.inventory
+        let known = inventory.host(name).map { VariableLayers(inventory.layers(for: $0)) }
+        guard let layers = magic.hostVariables?(name) ?? known else { return nil }
         var other = magic
         other.hostName = name
         return VariableScope(layers: layers, magic: other)
@@ -107,14 +109,22 @@ package final class VariableScope: TemplateScope {
 }
 
 /// The scope inside of a variable's own template: it knows the way to it, to tell a loop.
-private struct ChainedScope: TemplateScope {
+struct ChainedScope: TemplateScope {
     let base: VariableScope
     let chain: [String]
+
+    /// The scope for the text of a file that a lookup renders.
+    ///
+    /// - Throws: `InputError` when the file is being rendered already.
+    func entering(file path: String) throws(InputError) -> ChainedScope {
+        if chain.contains(path) { throw InputError("the template \(path) includes itself by a lookup") }
+        return ChainedScope(base: base, chain: chain + [path])
+    }
 
     func variable(_ name: String) throws -> Value? { try base.value(of: name, through: chain) }
     var names: [String] { base.names }
     func lookup(_ plugin: String, arguments: [Value], options: ValueMap) throws -> Value {
-        try base.lookup(plugin, arguments: arguments, options: options)
+        try Lookups(base: base, scope: self).run(plugin, arguments: arguments, options: options)
     }
     func service(_ request: TemplateService) throws -> Value? { try base.service(request) }
 }

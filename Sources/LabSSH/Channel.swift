@@ -78,6 +78,12 @@ final class Channel {
 
     // MARK: For the session
 
+    /// The exit status as shells report it. A server may close without one (RFC 4254 section 6.10 only recommends it).
+    var exit: (status: Int, signal: String?) {
+        if let exitSignal { return (128 + SignalName.number(of: exitSignal), exitSignal) }
+        return (exitStatus ?? 255, nil)
+    }
+
     var hasOutput: Bool { !output.isEmpty }
 
     /// What arrived since the last call.

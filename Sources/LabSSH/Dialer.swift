@@ -1,3 +1,4 @@
+import CLibSSH
 import LabTransport
 
 #if canImport(Glibc)
@@ -38,6 +39,18 @@ enum Dialer {
         }
     }
 
+    /// Gives a socket its own address, which must be numeric.
+    static func bind(_ socket: Int32, to source: String, _ family: Int32) -> Bool {
+        guard case .success(let found) = lookUp(source, 0, family, flags: AI_NUMERICHOST), let address = found.first
+        else {
+            errno = EADDRNOTAVAIL
+            return false
+        }
+        return address.bytes.withUnsafeBytes { raw in
+            raw.withMemoryRebound(to: sockaddr.self) { systemBind(socket, $0.baseAddress, socklen_t(raw.count)) == 0 }
+        }
+    }
+
     private struct ResolutionError: Error { let text: String }
 
     private static func lookUp(
@@ -46,11 +59,7 @@ enum Dialer {
         var hints = addrinfo()
         hints.ai_family = family
         hints.ai_flags = flags | AI_NUMERICSERV
-        #if canImport(Glibc)
-            hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
-        #else
-            hints.ai_socktype = SOCK_STREAM
-        #endif
+        hints.ai_socktype = labctl_stream_socket()
         var list: UnsafeMutablePointer<addrinfo>?
         let result = getaddrinfo(host, String(port), &hints, &list)
         defer { if let list { freeaddrinfo(list) } }
@@ -94,7 +103,8 @@ enum Dialer {
     /// Runs on the I/O thread. Gives a non-blocking socket with `TCP_NODELAY`.
     /// - Throws: `refused`, `unreachable`; `Abandoned.timedOut`; `CancellationError`.
     static func connect(
-        _ addresses: [SocketAddress], on thread: IOThread, hostName: String, until deadline: ContinuousClock.Instant,
+        _ addresses: [SocketAddress], from source: String? = nil, on thread: IOThread, hostName: String,
+        until deadline: ContinuousClock.Instant,
         isolation: isolated (any Actor)? = #isolation
     ) async throws -> Int32 {
         let done = Condition()
@@ -105,7 +115,7 @@ enum Dialer {
         defer { for attempt in attempts { attempt.abandon() } }
         while true {
             if attempts.isEmpty || .now >= nextStart, let address = waiting.popFirst() {
-                attempts.append(ConnectAttempt(address, on: thread, done: done))
+                attempts.append(ConnectAttempt(address, from: source, on: thread, done: done))
                 nextStart = .now + .milliseconds(250)
             }
             for attempt in attempts {
@@ -163,20 +173,20 @@ private final class ConnectAttempt: IOSource {
     private let thread: IOThread
     private let done: Condition
 
-    init(_ address: SocketAddress, on thread: IOThread, done: Condition) {
+    init(_ address: SocketAddress, from source: String?, on thread: IOThread, done: Condition) {
         self.address = address
         self.thread = thread
         self.done = done
-        #if canImport(Glibc)
-            socket = Glibc.socket(address.family, Int32(SOCK_STREAM.rawValue), 0)
-        #else
-            socket = Darwin.socket(address.family, SOCK_STREAM, 0)
-        #endif
+        socket = makeSocket(address.family, labctl_stream_socket(), 0)
         guard socket >= 0 else {
             state = .failed(errno)
             return
         }
         prepare(socket)
+        if let source, !Dialer.bind(socket, to: source, address.family) {
+            fail(errno)
+            return
+        }
         let result = address.bytes.withUnsafeBytes { raw in
             raw.withMemoryRebound(to: sockaddr.self) { systemConnect(socket, $0.baseAddress, socklen_t(raw.count)) }
         }
@@ -220,8 +230,16 @@ private final class ConnectAttempt: IOSource {
     }
 }
 
-private func systemConnect(_ socket: Int32, _ address: UnsafePointer<sockaddr>?, _ length: socklen_t) -> Int32 {
+/// Where a method named `socket` or `close` hides the system's function.
+func makeSocket(_ family: Int32, _ type: Int32, _ flags: Int32) -> Int32 { socket(family, type, flags) }
+func closeDescriptor(_ descriptor: Int32) { close(descriptor) }
+
+func systemConnect(_ socket: Int32, _ address: UnsafePointer<sockaddr>?, _ length: socklen_t) -> Int32 {
     connect(socket, address, length)
+}
+
+private func systemBind(_ socket: Int32, _ address: UnsafePointer<sockaddr>?, _ length: socklen_t) -> Int32 {
+    bind(socket, address, length)
 }
 
 /// Makes a socket non-blocking, closed in children, and without Nagle's delay.

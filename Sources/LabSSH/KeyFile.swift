@@ -51,6 +51,24 @@ enum KeyFile {
         return LoadedKey(key)
     }
 
+    /// The public half's blob in base64.
+    static func publicBlob(_ path: String) -> String? {
+        loadPublic(path).flatMap { describe($0.handle)?.blob }
+    }
+
+    /// The private key together with a certificate; nil where there is none, or it is for another key.
+    static func certified(_ key: LoadedKey, _ certificateFile: String) -> LoadedKey? {
+        guard access(certificateFile, R_OK) == 0 else { return nil }
+        var certificate: ssh_key?
+        guard ssh_pki_import_cert_file(certificateFile, &certificate) == SSH_OK, let certificate else { return nil }
+        defer { ssh_key_free(certificate) }
+        guard let copy = ssh_key_dup(key.handle) else { return nil }
+        let result = LoadedKey(copy)
+        // libssh compares the keys.
+        guard ssh_pki_copy_cert_to_privkey(certificate, copy) == SSH_OK else { return nil }
+        return result
+    }
+
     /// PEM says so in a header; the OpenSSH format names a cipher other than "none" in its binary part, and libssh asks.
     private static func isEncrypted(_ text: String) -> Bool {
         text.contains("ENCRYPTED")

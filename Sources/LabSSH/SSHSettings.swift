@@ -1,5 +1,4 @@
 import LabCore
-import LabTransport
 
 /// What the transport is told by its caller.
 package struct SSHSettings: Sendable {
@@ -39,32 +38,4 @@ package struct SSHSettings: Sendable {
     }
 
     package var home: String { environment["HOME"] ?? "/" }
-}
-
-/// Everything that is decided about one connection before the first packet.
-struct Route: Sendable {
-    var hostName: String
-    /// What to resolve and connect to.
-    var address: String
-    var port: Int
-    var user: String
-    /// The name under which known_hosts has the key.
-    var keyName: String
-    /// Key files that somebody named, in order.
-    var identityFiles: [String]
-    /// Key files that are tried because they have a usual name.
-    var defaultIdentityFiles: [String]
-    /// Only the named files, and of the agent's keys only those.
-    var identitiesOnly: Bool
-    /// The agent's socket, or nil for no agent.
-    var agentSocket: String?
-    var password: Secret?
-    var userKnownHostsFiles: [String]
-    var globalKnownHostsFiles: [String]
-    var hostKeyPolicy: HostKeyPolicy
-    var connectTimeout: Duration
-    /// Options that libssh takes as they are: algorithms.
-    var algorithms: [Algorithm: String]
-
-    enum Algorithm: Sendable, Hashable { case keyExchange, hostKey, cipher, mac, publicKey }
 }

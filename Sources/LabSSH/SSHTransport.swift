@@ -1,17 +1,24 @@
 import LabCore
 import LabTransport
 
-/// Connections over libssh.
+/// Connections over libssh. All connections of one transport share configuration, keys and jump hosts.
 package struct SSHTransport: Transport {
-    private let settings: SSHSettings
+    private let owner: Owner
+
+    /// Lets go of the jump hosts when the transport goes.
+    private final class Owner: Sendable {
+        let shared: SharedState
+        init(_ shared: SharedState) { self.shared = shared }
+        deinit { shared.jumps.clear() }
+    }
 
     package init(configuration settings: SSHSettings) {
-        self.settings = settings
+        BrokenPipes.becomeErrors()
+        owner = Owner(SharedState(settings))
     }
 
     package func connect(to endpoint: Endpoint) async throws -> any Connection {
-        let route = try Route(endpoint, settings)
-        let session = try Session(route: route, settings: settings)
+        let session = try await Session.make(endpoint, owner.shared)
         try await session.open()
         return SSHConnection(session)
     }
@@ -28,10 +35,13 @@ package final class SSHConnection: Connection {
         Task { await session.close() }
     }
 
+    /// Whether the link is up, as far as is known.
+    var isUp: Bool { get async { await session.isUp } }
+
     package var hostName: String { session.hostName }
 
     package func run(_ command: Command) async throws -> CommandResult {
-        try await session.execute(command)
+        try await session.run(command)
     }
 
     package func openForward(host: String, port: Int) async throws -> any ByteChannel {

@@ -2,7 +2,13 @@ import CLibSSH
 import LabCore
 import LabTransport
 
-/// A parsed private key, or a public one, on its way from the helper thread that read it.
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// A parsed key on its way from the helper thread that read it.
 final class LoadedKey: @unchecked Sendable {
     // A C handle that nobody changes after it was read.
     let handle: ssh_key
@@ -11,25 +17,23 @@ final class LoadedKey: @unchecked Sendable {
 }
 
 extension Session {
-    /// Tries the ways to log in, in OpenSSH's order: public keys, keyboard-interactive, password.
+    private static let success = Int32(LABCTL_AUTH_SUCCESS)
+    private static let denied = Int32(LABCTL_AUTH_DENIED)
+
+    /// Tries the ways to log in: public keys, then keyboard-interactive and passwords.
+    ///
+    /// The order of keys is OpenSSH's but for one thing: a key file that somebody named and that needs no passphrase comes
+    /// before the agent's other keys, because servers count attempts (MaxAuthTries).
     func authenticate(_ link: Link, until deadline: ContinuousClock.Instant) async throws {
-        var result = try await call(link, until: deadline) { labctl_ssh_auth_none($0) }
-        if result == LABCTL_AUTH_SUCCESS { return }
-        if offers(link, LABCTL_METHOD_PUBLICKEY) {
-            result = try await publicKeys(link, until: deadline)
-            if result == LABCTL_AUTH_SUCCESS { return }
+        do {
+            if route.allowsPublicKey, try await publicKeys(link, until: deadline) { return }
+            if try await askedServer(link, until: deadline) { return }
+            if try await passwords(link, until: deadline) { return }
+            throw deniedError(link)
+        } catch let error as ConnectionError where error.kind == .lost && !tried.isEmpty {
+            // Servers end the connection after too many attempts.
+            throw deniedError(link, note: error.notes.first)
         }
-        if !withholdsPassword, route.password != nil || settings.prompt != nil {
-            if route.password != nil, offers(link, LABCTL_METHOD_PASSWORD) {
-                result = try await password(link, until: deadline)
-                if result == LABCTL_AUTH_SUCCESS { return }
-            }
-            if offers(link, LABCTL_METHOD_INTERACTIVE) {
-                result = try await interactive(link, until: deadline)
-                if result == LABCTL_AUTH_SUCCESS { return }
-            }
-        }
-        throw denied(link)
     }
 
     private func call(
@@ -38,123 +42,251 @@ extension Session {
         // SSH_AUTH_AGAIN has another value than SSH_AGAIN.
         let result = try await link.complete(until: deadline) { session in
             let result = body(session)
-            return result == LABCTL_AUTH_AGAIN ? SSH_AGAIN : result == SSH_AGAIN ? Int32(LABCTL_AUTH_DENIED) : result
+            return result == LABCTL_AUTH_AGAIN ? SSH_AGAIN : result == SSH_AGAIN ? Self.denied : result
         }
-        if let failure = link.failure { throw failure }
+        if result != Self.success, let failure = link.failure { throw failure }
+        hasAskedServer = true
         return result
     }
 
+    /// Asks for nothing, to hear which methods there are, unless an attempt has told.
+    private func askedServer(_ link: Link, until deadline: ContinuousClock.Instant) async throws -> Bool {
+        guard !hasAskedServer else { return false }
+        return try await call(link, until: deadline) { labctl_ssh_auth_none($0) } == Self.success
+    }
+
     private func offers(_ link: Link, _ method: Int) -> Bool {
-        guard let session = try? link.session() else { return false }
-        return Int(ssh_userauth_list(session, nil)) & method != 0
+        guard let handle = link.handle else { return false }
+        return Int(ssh_userauth_list(handle, nil)) & method != 0
     }
 
     // MARK: Keys
 
-    private func publicKeys(_ link: Link, until deadline: ContinuousClock.Instant) async throws -> Int32 {
+    private func publicKeys(_ link: Link, until deadline: ContinuousClock.Instant) async throws -> Bool {
+        var agentKeys = try await agentKeys(until: deadline)
+        // The agent's keys that are named by file.
+        var named: [AgentKey] = []
+        var locked: [String] = []
+        for path in route.identityFiles where !agentKeys.isEmpty {
+            guard let blob = try await abandonable(until: deadline, { KeyFile.publicBlob(path) }),
+                let index = agentKeys.firstIndex(where: { base64($0.blob) == blob })
+            else { continue }
+            named.append(agentKeys.remove(at: index))
+        }
+        if try await agent(named, link, until: deadline) { return true }
         for path in route.identityFiles {
-            let result = try await keyFile(path, link, isNamed: true, until: deadline)
-            if result == LABCTL_AUTH_SUCCESS { return result }
-        }
-        if let socket = route.agentSocket, !route.identitiesOnly {
-            let result = try await agent(socket, link, until: deadline)
-            if result == LABCTL_AUTH_SUCCESS { return result }
-        }
-        if route.identityFiles.isEmpty || !route.identitiesOnly {
-            for path in route.defaultIdentityFiles {
-                let result = try await keyFile(path, link, isNamed: false, until: deadline)
-                if result == LABCTL_AUTH_SUCCESS { return result }
+            switch try await shared.keys.load(path, until: deadline) {
+            case .key(let key): if try await keyFile(path, key, link, until: deadline) { return true }
+            case .missing: tried.append("key \(path): no such file")
+            case .unreadable(let why): tried.append("key \(path): \(why)")
+            case .needsPassphrase: locked.append(path)
             }
         }
-        return Int32(LABCTL_AUTH_DENIED)
+        if !route.identitiesOnly, try await agent(agentKeys, link, until: deadline) { return true }
+        for path in locked where try await lockedKeyFile(path, link, until: deadline) { return true }
+        for path in route.defaultIdentityFiles {
+            switch try await shared.keys.load(path, until: deadline) {
+            case .key(let key): if try await keyFile(path, key, link, until: deadline) { return true }
+            case .missing: continue
+            case .unreadable(let why): tried.append("key \(path): \(why)")
+            case .needsPassphrase: if try await lockedKeyFile(path, link, until: deadline) { return true }
+            }
+        }
+        return false
     }
 
     private func keyFile(
-        _ path: String, _ link: Link, isNamed: Bool, until deadline: ContinuousClock.Instant
-    ) async throws -> Int32 {
-        var loaded = try await abandonable(until: deadline) { KeyFile.load(path, passphrase: nil) }
-        if case .needsPassphrase = loaded {
-            // Only ask for a key that the server would take, where the public half tells.
-            let publicKey = try await abandonable(until: deadline) { KeyFile.loadPublic(path) }
-            if let publicKey {
-                let accepted = try await call(link, until: deadline) { labctl_ssh_auth_try($0, publicKey.handle) }
-                guard accepted == LABCTL_AUTH_SUCCESS else {
-                    tried.append("key \(path): not accepted")
-                    return accepted
-                }
-            }
-            guard let passphrase = try await settings.prompt?(.passphrase(keyFile: path)) else {
-                tried.append("key \(path): needs a passphrase, and nobody can be asked")
-                return Int32(LABCTL_AUTH_DENIED)
-            }
-            loaded = try await abandonable(until: nil) { KeyFile.load(path, passphrase: passphrase) }
-            if case .needsPassphrase = loaded { loaded = .unreadable("the passphrase is wrong") }
+        _ path: String, _ key: LoadedKey, _ link: Link, until deadline: ContinuousClock.Instant
+    ) async throws -> Bool {
+        let certificates = route.certificateFiles + [path + "-cert.pub"]
+        for file in certificates {
+            let certified = try await abandonable(until: deadline) { KeyFile.certified(key, file) }
+            guard let certified else { continue }
+            let result = try await call(link, until: deadline) { labctl_ssh_auth_key($0, certified.handle) }
+            if result == Self.success { return true }
+            tried.append("certificate \(file): not accepted")
         }
-        switch loaded {
-        case .key(let key):
-            let result = try await call(link, until: max(deadline, .now + .seconds(5))) {
-                labctl_ssh_auth_key($0, key.handle)
-            }
-            if result != LABCTL_AUTH_SUCCESS { tried.append("key \(path): not accepted") }
-            return result
-        case .missing:
-            if isNamed { tried.append("key \(path): no such file") }
-        case .unreadable(let why): tried.append("key \(path): \(why)")
-        case .needsPassphrase: break
+        let result = try await call(link, until: deadline) { labctl_ssh_auth_key($0, key.handle) }
+        if result != Self.success {
+            tried.append("key \(path): \(result == LABCTL_AUTH_PARTIAL ? "accepted, but not enough" : "not accepted")")
         }
-        return Int32(LABCTL_AUTH_DENIED)
+        return result == Self.success
     }
 
-    /// libssh talks to the agent with blocking calls, so the session is lent to a helper thread while it does.
-    private func agent(_ path: String, _ link: Link, until deadline: ContinuousClock.Instant) async throws -> Int32 {
-        Int32(LABCTL_AUTH_DENIED)
+    private func lockedKeyFile(
+        _ path: String, _ link: Link, until deadline: ContinuousClock.Instant
+    ) async throws -> Bool {
+        // Only a key that the server would take is worth a question, where the public half tells.
+        if let publicKey = try await abandonable(until: deadline, { KeyFile.loadPublic(path) }) {
+            let result = try await call(link, until: deadline) { labctl_ssh_auth_try($0, publicKey.handle) }
+            guard result == Self.success else {
+                tried.append("key \(path): not accepted")
+                return false
+            }
+        }
+        switch route.isBatch ? .unreadable("needs a passphrase") : try await shared.keys.unlock(path) {
+        // Whoever thinks about a passphrase is not the host's fault.
+        case .key(let key): return try await keyFile(path, key, link, until: max(deadline, .now + route.connectTimeout))
+        case .unreadable(let why): tried.append("key \(path): \(why)")
+        case .missing, .needsPassphrase: tried.append("key \(path): cannot be read")
+        }
+        return false
+    }
+
+    // MARK: Agent
+
+    private func agentKeys(until deadline: ContinuousClock.Instant) async throws -> [AgentKey] {
+        guard let path = route.agentSocket else { return [] }
+        let result: Result<[AgentKey], SystemError>
+        do {
+            // A stuck agent gets a part of the time, so that key files still have their chance.
+            result = try await abandonable(until: min(deadline, .now + route.connectTimeout / 2)) {
+                Agent.keys(at: path)
+            }
+        } catch is Abandoned {
+            tried.append("agent \(path): no answer")
+            return []
+        }
+        switch result {
+        case .success(let keys):
+            if keys.isEmpty { tried.append("agent \(path): it has no keys") }
+            return keys
+        case .failure(let error):
+            tried.append("agent \(path): \(systemError(error.number))")
+            return []
+        }
+    }
+
+    /// Has the agent sign. libssh talks to it with blocking calls, so the session is lent to a helper thread for these.
+    private func agent(_ keys: [AgentKey], _ link: Link, until deadline: ContinuousClock.Instant) async throws -> Bool {
+        guard !keys.isEmpty, let path = route.agentSocket else { return false }
+        var ends: [Int32] = [-1, -1]
+        let made = socketpair(AF_UNIX, labctl_stream_socket(), 0, &ends)
+        guard made == 0 else { return false }
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        let (ours, relayed) = (ends[0], ends[1])
+        // libssh closes its end with the session; this duplicate is for hanging up.
+        let hangUp = dup(ours)
+        defer {
+            shutdown(hangUp, Int32(SHUT_RDWR))
+            closeDescriptor(hangUp)
+        }
+        // libssh closes the last one that it was given, and forgets the others.
+        if agentDescriptor >= 0 { closeDescriptor(agentDescriptor) }
+        agentDescriptor = ours
+        ssh_set_agent_socket(try link.session(), ours)
+        BlockingThreads.shared.submit { Agent.relay(relayed, to: path, keys: keys) }
+        var result = Int32(LABCTL_AUTH_AGAIN)
+        while true {
+            result = try await lend(link, hangUp: hangUp, until: deadline) { labctl_ssh_auth_agent($0) }
+            if result != LABCTL_AUTH_AGAIN { break }
+            try await link.wait(for: link.progress, until: deadline)
+        }
+        hasAskedServer = true
+        if result == Self.success { return true }
+        if let failure = link.failure { throw failure }
+        for key in keys { tried.append("agent's key \(key.comment) (\(key.type)): not accepted") }
+        return false
+    }
+
+    /// Calls libssh on a helper thread while this one leaves the session alone.
+    private func lend(
+        _ link: Link, hangUp: Int32, until deadline: ContinuousClock.Instant,
+        _ body: @escaping @Sendable (ssh_session) -> Int32
+    ) async throws -> Int32 {
+        let borrowed = BorrowedSession(try link.session())
+        link.isLent = true
+        defer { link.isLent = false }
+        let timer = Task {
+            try await Task.sleep(until: deadline, clock: .continuous)
+            shutdown(hangUp, Int32(SHUT_RDWR))
+        }
+        defer { timer.cancel() }
+        // Not abandonable: the session must be back before anything else may happen to it. What can block is the agent,
+        // and that ends when its socket is shut down.
+        let result = await withTaskCancellationHandler {
+            _ = self
+            return await withCheckedContinuation { continuation in
+                BlockingThreads.lent.submit { continuation.resume(returning: body(borrowed.handle)) }
+            }
+        } onCancel: {
+            shutdown(hangUp, Int32(SHUT_RDWR))
+        }
+        try Task.checkCancellation()
+        if .now >= deadline { throw Abandoned.timedOut }
+        return result
     }
 
     // MARK: Passwords
 
-    private func password(_ link: Link, until deadline: ContinuousClock.Instant) async throws -> Int32 {
-        guard let password = route.password else { return Int32(LABCTL_AUTH_DENIED) }
-        let result = try await call(link, until: deadline) { labctl_ssh_auth_password($0, password.reveal()) }
-        if result != LABCTL_AUTH_SUCCESS { tried.append("password: not accepted") }
-        return result
+    private func passwords(_ link: Link, until deadline: ContinuousClock.Instant) async throws -> Bool {
+        guard !withholdsPassword else {
+            tried.append("passwords: not sent, because the host key is not the recorded one")
+            return false
+        }
+        let mayAsk = shared.keys.canAsk && !route.isBatch
+        guard route.password != nil || mayAsk else { return false }
+        // A password that is known goes by the method that has no questions to misunderstand.
+        if route.password != nil, route.allowsPassword, offers(link, LABCTL_METHOD_PASSWORD) {
+            if try await password(link, until: deadline) { return true }
+        } else if route.allowsInteractive, offers(link, LABCTL_METHOD_INTERACTIVE) {
+            if try await interactive(link, mayAsk: mayAsk, until: deadline) { return true }
+        }
+        if route.password == nil, mayAsk, route.allowsPassword, offers(link, LABCTL_METHOD_PASSWORD) {
+            for _ in 0..<3 {
+                guard let answer = try await shared.keys.ask(.password(user: route.user, host: hostName)) else { break }
+                let result = try await call(link, until: .now + route.connectTimeout) {
+                    labctl_ssh_auth_password($0, answer.reveal())
+                }
+                if result == Self.success { return true }
+                tried.append("password: not accepted")
+            }
+        }
+        return false
     }
 
-    private func interactive(_ link: Link, until deadline: ContinuousClock.Instant) async throws -> Int32 {
+    private func password(_ link: Link, until deadline: ContinuousClock.Instant) async throws -> Bool {
+        guard let password = route.password else { return false }
+        let result = try await call(link, until: deadline) { labctl_ssh_auth_password($0, password.reveal()) }
+        if result != Self.success { tried.append("password: not accepted") }
+        return result == Self.success
+    }
+
+    private func interactive(
+        _ link: Link, mayAsk: Bool, until deadline: ContinuousClock.Instant
+    ) async throws -> Bool {
         var deadline = deadline
-        var result = try await call(link, until: deadline) { labctl_ssh_auth_interactive($0) }
         var passwordUsed = false
+        var result = try await call(link, until: deadline) { labctl_ssh_auth_interactive($0) }
         while result == LABCTL_AUTH_INFO {
-            let session = try link.session()
-            let count = max(0, ssh_userauth_kbdint_getnprompts(session))
+            let count = max(0, ssh_userauth_kbdint_getnprompts(try link.session()))
             for index in 0..<UInt32(count) {
                 var echo: CChar = 0
-                guard let text = ssh_userauth_kbdint_getprompt(session, index, &echo) else { continue }
+                guard let text = ssh_userauth_kbdint_getprompt(try link.session(), index, &echo) else { continue }
                 let prompt = String(cString: text)
                 var answer: Secret?
                 if echo == 0, !passwordUsed, let password = route.password {
                     passwordUsed = true
                     answer = password
-                } else if let ask = settings.prompt {
-                    answer = try await ask(.challenge(host: hostName, prompt: prompt, echo: echo != 0))
-                    // Whoever thinks about an answer is not the host's fault.
+                } else if mayAsk {
+                    answer = try await shared.keys.ask(.challenge(host: hostName, prompt: prompt, echo: echo != 0))
                     deadline = max(deadline, .now + route.connectTimeout)
                 }
                 guard let answer else {
-                    tried.append("keyboard-interactive: nobody can be asked for \(prompt.debugDescription)")
-                    return Int32(LABCTL_AUTH_DENIED)
+                    tried.append("keyboard-interactive: nobody answers \(prompt.debugDescription)")
+                    return false
                 }
-                let current = try link.session()
-                guard ssh_userauth_kbdint_setanswer(current, index, answer.reveal()) == 0 else {
-                    return Int32(LABCTL_AUTH_DENIED)
+                guard ssh_userauth_kbdint_setanswer(try link.session(), index, answer.reveal()) == 0 else {
+                    return false
                 }
             }
             result = try await call(link, until: deadline) { labctl_ssh_auth_interactive($0) }
         }
-        if result != LABCTL_AUTH_SUCCESS { tried.append("keyboard-interactive: not accepted") }
-        return result
+        if result != Self.success { tried.append("keyboard-interactive: not accepted") }
+        return result == Self.success
     }
 
-    private func denied(_ link: Link) -> ConnectionError {
+    private func deniedError(_ link: Link, note: String? = nil) -> ConnectionError {
         var names: [String] = []
         for (method, name) in [
             (LABCTL_METHOD_PUBLICKEY, "publickey"), (LABCTL_METHOD_PASSWORD, "password"),
@@ -162,8 +294,33 @@ extension Session {
         ] where offers(link, method) { names.append(name) }
         var notes = tried.isEmpty ? ["there was no key and no password to try"] : tried
         if !names.isEmpty { notes.append("the server accepts \(names.joined(separator: ", "))") }
+        if let note { notes.append(note) }
         return ConnectionError(
             .authenticationDenied, hostName: hostName, "login as \(route.user) was denied", notes: notes,
             hint: "set ansible_ssh_private_key_file, or load the key into the agent with ssh-add")
     }
+}
+
+/// A session on its way to a helper thread that alone uses it for a while.
+private struct BorrowedSession: @unchecked Sendable {
+    // `Link.isLent` keeps the session's own thread away.
+    let handle: ssh_session
+    init(_ handle: ssh_session) { self.handle = handle }
+}
+
+/// Base64 (RFC 4648 section 4), as public key files have it.
+func base64(_ bytes: [UInt8]) -> String {
+    let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+    var text: [UInt8] = []
+    text.reserveCapacity((bytes.count + 2) / 3 * 4)
+    var index = 0
+    while index < bytes.count {
+        let group = (0..<3).reduce(0) { $0 << 8 | (index + $1 < bytes.count ? Int(bytes[index + $1]) : 0) }
+        for position in 0..<4 {
+            let isPadding = index + position > bytes.count
+            text.append(isPadding ? UInt8(ascii: "=") : digits[group >> (18 - 6 * position) & 63])
+        }
+        index += 3
+    }
+    return String(decoding: text, as: UTF8.self)
 }

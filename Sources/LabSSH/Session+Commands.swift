@@ -7,11 +7,14 @@ extension Session {
         let start = ContinuousClock.now
         let deadline = command.timeout.map { start + $0 }
         let link = try liveLink()
-        try await takeChannelSlot(link, until: deadline)
-        defer { giveChannelSlot() }
         var dialogue = CommandDialogue(command, hostName: hostName, nonce: Nonce.make())
-        let channel = try await openSessionChannel(link, until: deadline)
-        defer { channel.free() }
+        var opened: Channel?
+        while opened == nil {
+            try await waitForRoom(link, command, until: deadline)
+            opened = try await openSessionChannel(link, command, until: deadline)
+        }
+        guard let channel = opened else { throw link.closedError }
+        defer { release(channel) }
         do {
             try await request(channel, until: deadline) { ssh_channel_request_exec($0, dialogue.launchLine) }
             try await converse(channel, &dialogue, until: deadline)
@@ -20,11 +23,9 @@ extension Session {
             throw CancellationError()
         } catch is Abandoned {
             terminate(dialogue.processID, command.become, channel)
-            throw ConnectionError(
-                .commandTimedOut, hostName: hostName,
-                "the command ran longer than \((command.timeout ?? .zero).shortText) and was killed")
+            throw timedOut(command)
         }
-        let (status, signal) = exitOf(channel)
+        let (status, signal) = channel.exit
         return try dialogue.finish(exitStatus: status, signal: signal, duration: .now - start)
     }
 
@@ -86,32 +87,71 @@ extension Session {
         }
     }
 
-    private func exitOf(_ channel: Channel) -> (status: Int, signal: String?) {
-        if let signal = channel.exitSignal { return (128 + SignalName.number(of: signal), signal) }
-        // A server may close without a status (RFC 4254 section 6.10 only recommends one).
-        return (channel.exitStatus ?? 255, nil)
+    func timedOut(_ command: Command) -> ConnectionError {
+        ConnectionError(
+            .commandTimedOut, hostName: hostName,
+            "the command ran longer than \((command.timeout ?? .zero).shortText) and was killed")
     }
 
     // MARK: Channels
 
     /// Opens a channel for a command.
-    func openSessionChannel(_ link: Link, until deadline: ContinuousClock.Instant?) async throws -> Channel {
+    ///
+    /// - Returns: nil when the server refused because there are too many (sshd's MaxSessions) and some of these are ours: it
+    ///   will work when one of them is closed.
+    func openSessionChannel(
+        _ link: Link, _ command: Command, until deadline: ContinuousClock.Instant?
+    ) async throws -> Channel? {
         let channel = try Channel(link)
+        usedChannels += 1
         do {
             let result = try await link.complete(until: deadline) { _ in
                 channel.handle.map { ssh_channel_open_session($0) } ?? SSH_ERROR
             }
-            guard result == SSH_OK else {
-                throw link.failure
-                    ?? ConnectionError(
-                        .lost, hostName: hostName, "the server opened no channel",
-                        notes: [link.lastError.lowercasedFirst],
-                        hint: "look at MaxSessions in its sshd_config")
+            if result == SSH_OK { return channel }
+            if let failure = link.failure { throw failure }
+            let others = usedChannels - 1
+            guard others > 0 else {
+                throw ConnectionError(
+                    .lost, hostName: hostName, "the server opened no channel", notes: [link.lastError.lowercasedFirst],
+                    hint: "look at MaxSessions in its sshd_config")
             }
-            return channel
+            channelCapacity = min(channelCapacity, others)
+            release(channel)
+            return nil
         } catch {
-            channel.free()
+            release(channel)
+            if error is Abandoned { throw timedOut(command) }
             throw error
+        }
+    }
+
+    /// Closes a channel that ran commands; whoever waits for one may go on.
+    func release(_ channel: Channel) {
+        channel.free()
+        usedChannels -= 1
+        thread.signal(channelFreed)
+    }
+
+    /// Waits until one more channel may be opened.
+    private func waitForRoom(_ link: Link, _ command: Command, until deadline: ContinuousClock.Instant?) async throws {
+        while usedChannels >= channelCapacity {
+            if !idleShells.isEmpty {
+                release(idleShells.removeFirst().channel)
+                continue
+            }
+            try await waitForFreedChannel(link, command, until: deadline)
+        }
+    }
+
+    func waitForFreedChannel(
+        _ link: Link, _ command: Command, until deadline: ContinuousClock.Instant?
+    ) async throws {
+        do {
+            try await link.wait(for: channelFreed, until: deadline)
+            _ = try liveLink()
+        } catch is Abandoned {
+            throw timedOut(command)
         }
     }
 
@@ -128,32 +168,33 @@ extension Session {
         }
     }
 
-    private func takeChannelSlot(_ link: Link, until deadline: ContinuousClock.Instant?) async throws {
-        while freeChannels == 0 {
-            try await link.wait(for: channelFreed, until: deadline)
-            _ = try liveLink()
-        }
-        freeChannels -= 1
-    }
-
-    private func giveChannelSlot() {
-        freeChannels += 1
-        thread.signal(channelFreed)
-    }
-
     // MARK: Killing
 
     /// Ends a command that nobody waits for any more, without waiting for that.
-    private func terminate(_ processID: Int?, _ become: Become?, _ channel: Channel) {
-        channel.send(signal: "KILL")
+    func terminate(_ processID: Int?, _ become: Become?, _ channel: Channel) {
+        // OpenSSH's server signals the whole group, but not for every user; so the group is killed by hand as well.
+        if become == nil { channel.send(signal: "TERM") }
         guard let processID else { return }
         terminations.append(
             Task {
-                let script =
-                    "kill -TERM -- -\(processID) \(processID); sleep 1; kill -KILL -- -\(processID) \(processID)"
-                let command = Command(.shell(script), become: become, timeout: .seconds(10))
+                let command = Command(
+                    .shell(Self.killScript(processID)), become: become, timeout: .seconds(10))
                 _ = try? await self.execute(command)
             })
+    }
+
+    /// Kills the process group of a process: politely, and after half a second for certain.
+    private static func killScript(_ processID: Int) -> String {
+        // `ps` is missing on small systems, /proc on others. Never group 0 or 1, and not the group of this very shell.
+        """
+        p=\(processID)
+        g=$(ps -o pgid= -p $p 2>/dev/null | tr -dc 0-9)
+        [ -n "$g" ] || read -r _ _ _ _ g _ < /proc/$p/stat
+        [ "${g:-0}" -gt 1 ] || exit 0
+        kill -TERM -$g
+        for _ in 1 2 3 4 5; do kill -0 -$g 2>/dev/null || exit 0; sleep 0.1 2>/dev/null || sleep 1; done
+        kill -KILL -$g
+        """
     }
 }
 

@@ -8,37 +8,47 @@ actor Session {
     nonisolated let thread: IOThread
     let route: Route
     var link: Link?
+    let endpoint: Endpoint
+    let shared: SharedState
     private var keepalive: Task<Void, Never>?
     /// Ways to log in that were tried, for the message when none was accepted.
     var tried: [String] = []
+    /// An answer to an attempt has told which methods the server has.
+    var hasAskedServer = false
     /// The host key is another than the recorded one, and the user's configuration says to go on.
     var withholdsPassword = false
-    let settings: SSHSettings
-    /// Channels that may run commands at the same time (sshd's MaxSessions is 10 unless set; some are kept free for
-    /// killing commands).
-    var freeChannels = 8
+    /// The descriptor that libssh takes for the agent's.
+    var agentDescriptor: Int32 = -1
+    /// What is being done until the login is complete, for the message when it takes too long.
+    var stage = ""
+    /// The jump host's connection or the proxy command's process, as long as this session needs it.
+    var holds: [any Sendable] = []
+    /// How many channels may run commands at the same time: sshd's MaxSessions is 10 unless set, some are kept free for
+    /// killing commands, and it shrinks when the server refuses one.
+    var channelCapacity = 8
+    var usedChannels = 0
     let channelFreed = Condition()
+    /// Shells that wait for their next command.
+    var idleShells: [RemoteShell] = []
     /// Commands that are being killed.
     var terminations: [Task<Void, Never>] = []
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 
-    init(route: Route, settings: SSHSettings) throws(ConnectionError) {
+    init(endpoint: Endpoint, route: Route, shared: SharedState) throws(ConnectionError) {
+        self.endpoint = endpoint
         self.route = route
         self.hostName = route.hostName
-        self.settings = settings
+        self.shared = shared
         thread = try IOThreads.next()
     }
 
     /// Connects, checks the host key, logs in.
     func open() async throws {
         let deadline = ContinuousClock.now + route.connectTimeout
-        var stage = "connecting to \(route.address):\(route.port)"
+        stage = "connecting to \(route.address):\(route.port)"
         do {
-            let addresses = try await Dialer.resolve(
-                route.address, port: route.port, hostName: hostName, until: deadline)
-            if addresses.count == 1 { stage = "connecting to \(addresses[0].text)" }
-            let socket = try await Dialer.connect(addresses, on: thread, hostName: hostName, until: deadline)
+            let socket = try await reach(until: deadline)
             let link = try Link(hostName: hostName, thread: thread, socket: socket)
             self.link = link
             let known = try await readKnownHosts(until: deadline)
@@ -62,6 +72,8 @@ actor Session {
         }
     }
 
+    var isUp: Bool { link.map { $0.failure == nil } ?? false }
+
     /// The link, if it is still up.
     ///
     /// - Throws: why it is not.
@@ -82,8 +94,10 @@ actor Session {
     func shutDown() {
         keepalive?.cancel()
         keepalive = nil
+        idleShells = []
         link?.shutDown()
         link = nil
+        holds = []
         thread.signal(channelFreed)
     }
 
@@ -96,10 +110,17 @@ actor Session {
             labctl_ssh_set_string(session, SSH_OPTIONS_USER, route.user),
             labctl_ssh_set_socket(session, link.socket),
         ]
+        if route.compresses { results.append(labctl_ssh_set_string(session, SSH_OPTIONS_COMPRESSION, "yes")) }
         var algorithms = route.algorithms
         let types = known.recordedTypes(host: route.keyName, port: route.port)
-        if algorithms[.hostKey] == nil, !types.isEmpty {
-            algorithms[.hostKey] = HostKeyAlgorithms.preferring(types)
+        if !types.isEmpty {
+            let preferred = HostKeyAlgorithms.preferring(types)
+            switch algorithms[.hostKey] {
+            case nil: algorithms[.hostKey] = preferred
+            // Vagrant's `+ssh-rsa`: an addition to the list, not a list.
+            case let list? where list.hasPrefix("+"): algorithms[.hostKey] = preferred + "," + list.dropFirst()
+            default: break
+            }
         }
         for (algorithm, list) in algorithms {
             let options: [ssh_options_e] =
@@ -134,8 +155,8 @@ actor Session {
     // MARK: Keepalive
 
     private func startKeepalive() {
-        guard settings.keepaliveInterval > .zero else { return }
-        keepalive = Task { [weak self, interval = settings.keepaliveInterval] in
+        guard route.keepaliveInterval > .zero else { return }
+        keepalive = Task { [weak self, interval = route.keepaliveInterval] in
             var pause = interval
             while !Task.isCancelled {
                 try? await Task.sleep(for: pause)
@@ -151,12 +172,12 @@ actor Session {
     private func checkAlive() async -> Duration? {
         guard let link, link.failure == nil, let session = try? link.session() else { return nil }
         let silent = ContinuousClock.now - link.lastHeard
-        if link.isLent || silent < settings.keepaliveInterval { return settings.keepaliveInterval - min(silent, .zero) }
+        if link.isLent || silent < route.keepaliveInterval { return route.keepaliveInterval - min(silent, .zero) }
         _ = ssh_send_keepalive(session)
         // Counted from the question, so that a laptop which slept does not take the pause for silence.
         let asked = ContinuousClock.now
         while link.lastHeard < asked, link.failure == nil {
-            let wake = await thread.wait(for: link.progress, until: asked + settings.keepaliveTimeout)
+            let wake = await thread.wait(for: link.progress, until: asked + route.keepaliveTimeout)
             if wake == .cancelled { return nil }
             if wake == .timedOut, link.lastHeard < asked {
                 link.fail(
@@ -166,7 +187,7 @@ actor Session {
                 return nil
             }
         }
-        return settings.keepaliveInterval
+        return route.keepaliveInterval
     }
 }
 

@@ -78,6 +78,8 @@ enum IOThreads {
 /// until the system returns.
 final class BlockingThreads: Sendable {
     static let shared = BlockingThreads(limit: 8)
+    /// For libssh's own blocking calls; apart from the others, because such a call waits for one of these.
+    static let lent = BlockingThreads(limit: 4)
 
     private struct State {
         var queue: [@Sendable () -> Void] = []

@@ -30,20 +30,22 @@ final class Program: Sendable {
         self.text = key.text
         self.source = Array(key.text.utf8)
         switch key.kind {
-        case .template(let options):
+        case .template(var options):
             self.isWrapped = false
-            guard Self.hasMarkup(source, options) else {
+            let start = try options.readHeader(source)
+            try options.validate()
+            guard start > 0 || Self.hasMarkup(source, options) else {
                 self.content = .constant
                 self.uses = []
                 return
             }
-            var parser = Parser(try Lexer.template(source, options: options))
+            var parser = Parser(try Lexer.template(source, from: start, options: options))
             self.content = .template(try parser.template())
             self.uses = parser.uses
         case .expression:
             let (range, isWrapped) = try Self.expressionRange(source)
             self.isWrapped = isWrapped
-            var parser = Parser(try Lexer.expression(source, in: range))
+            var parser = Parser(try Lexer.expression(source, in: range), rendersStrings: true)
             self.content = .expression(try parser.wholeExpression())
             self.uses = parser.uses
         }

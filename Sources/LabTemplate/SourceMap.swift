@@ -30,7 +30,7 @@ private struct Walker {
     var position: Int
     let end: Int
 
-    private enum Style { case plain, single, double, block }
+    private enum Style { case plain, single, double }
     private var style = Style.plain
 
     init(bytes: [UInt8], position: Int, end: Int) {
@@ -71,11 +71,10 @@ private struct Walker {
             style = .double
             position += 1
         case UInt8(ascii: "|"), UInt8(ascii: ">"):
-            style = .block
-            while let next = byte, next != 0x0A { _ = next; position += 1 }
+            while byte != nil, byte != 0x0A { position += 1 }
             position += position < end ? 1 : 0
             skipIndentation(text, 0)
-        default: style = .block
+        default: break
         }
     }
 
@@ -109,27 +108,28 @@ private struct Walker {
         return lineBreak(text, index, wanted)
     }
 
+    /// Literal blocks keep line breaks; elsewhere the first of several is dropped, and a single one is a space.
     private mutating func lineBreak(_ text: [UInt8], _ index: Int, _ wanted: UInt8) -> Int {
-        guard wanted == 0x0A || wanted == 0x20 else { return 0 }
-        if style == .block {
-            if position < end, bytes[position] == 0x0D { position += 1 }
-            guard position < end, bytes[position] == 0x0A else { return 0 }
-            position += 1
-            skipIndentation(text, index + 1)
-            return 1
-        }
-        // Folding of flow scalars: the space around line breaks is dropped, the first break is a space, or nothing when
-        // more follow.
         var breaks = 0
-        while let next = byte, [0x20, 0x09, 0x0D, 0x0A].contains(next) {
-            if next == 0x0A { breaks += 1 }
-            position += 1
+        var scan = position
+        var lineStart = position
+        while scan < end, [0x20, 0x09, 0x0D, 0x0A].contains(bytes[scan]) {
+            scan += 1
+            if bytes[scan - 1] == 0x0A {
+                breaks += 1
+                lineStart = scan
+            }
         }
-        guard breaks > 0 else { return 0 }
-        if wanted == 0x20 { return breaks == 1 ? 1 : 0 }
         let run = text[index...].prefix { $0 == 0x0A }.count
-        stepLength = 0
-        return run == breaks - 1 ? run : 0
+        let length: Int
+        switch wanted {
+        case 0x20 where breaks == 1: length = 1
+        case 0x0A where breaks > 0 && (run == breaks || run == breaks - 1 || index + run == text.count): length = run
+        default: return 0
+        }
+        position = lineStart
+        skipIndentation(text, index + length)
+        return length
     }
 
     /// An escape of a double-quoted scalar; its value is taken from the text.

@@ -84,9 +84,17 @@ package struct Template: Sendable {
 
     private static let booleanTexts: Set<String> = ["true", "false", "yes", "no", "on", "off"]
 
+    /// How many renderings are under way within each other: variables whose values are templates of variables.
+    @TaskLocal private static var depth = 0
+
     private func located<Result>(_ body: () throws -> Result) throws -> Result {
         do {
-            return try body()
+            guard Template.depth < Limits.renderings else {
+                throw Failure(
+                    "too many variables are made of each other", hint: "does a variable refer to itself?",
+                    range: 0..<program.source.count)
+            }
+            return try Template.$depth.withValue(Template.depth + 1, operation: body)
         } catch let failure as Failure {
             guard let underlying = failure.underlying else { throw Template.error(failure, program.source, span) }
             guard var error = underlying as? TemplateError else { throw underlying }

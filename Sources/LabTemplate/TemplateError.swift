@@ -16,6 +16,7 @@ package struct TemplateError: DiagnosticError {
     }
 
     package let kind: Kind
+    /// What is told: the place is in the file that the template came from, when that is known.
     package var diagnostic: Diagnostic
 
     package var diagnostics: [Diagnostic] { [diagnostic] }

@@ -16,6 +16,14 @@ package struct TemplateOptions: Sendable, Hashable {
 
     package init() {}
 
+    /// - Throws: `Failure` when delimiters are empty or the same.
+    func validate() throws {
+        let starts = [blockStart, variableStart, commentStart]
+        guard (starts + [blockEnd, variableEnd, commentEnd]).allSatisfy({ !$0.isEmpty }), Set(starts).count == 3 else {
+            throw Failure("the delimiters of blocks, variables and comments must be given and differ", kind: .syntax)
+        }
+    }
+
     /// For texts that are template files (the template module, the template lookup).
     package static var file: TemplateOptions {
         var options = TemplateOptions()

@@ -25,7 +25,10 @@ package struct LocalTransport: Transport {
 package final class LocalConnection: Connection {
     package let hostName: String
 
-    package init(hostName: String = "localhost") { self.hostName = hostName }
+    package init(hostName: String = "localhost") {
+        self.hostName = hostName
+        BrokenPipes.becomeErrors()
+    }
 
     package func run(_ command: Command) async throws -> CommandResult {
         try await withThrowingTaskGroup(of: CommandResult?.self) { group in

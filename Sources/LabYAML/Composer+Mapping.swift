@@ -31,8 +31,8 @@ extension Composer {
             let keyNode = tree.nodes[keyIndex]
             if isMerge(keyNode) {
                 let value = compose(valueIndex)
-                size &+= value.size
-                let entries = mergeEntries(value.value, key: keyNode)
+                size = Self.add(size, value.size)
+                let entries = value.isBroken ? [] : mergeEntries(value.value, key: keyNode)
                 if schema == .kubernetes {
                     // go-yaml 2 merges in place: what is merged overrides the keys before it.
                     for entry in entries { written.set(entry) }
@@ -43,7 +43,7 @@ extension Composer {
             }
             let key = composeKey(keyIndex)
             let value = compose(valueIndex)
-            size &+= value.size &+ 1
+            size = Self.add(size, value.size + 1)
             let keySpan = tree.span(of: keyNode)
             let entry = SourceValue.Entry(key: key, keySpan: keySpan, value: value.value)
             if let position = written.position(of: key) {
@@ -80,6 +80,8 @@ extension Composer {
 
     /// The entries that `<<` brings in; of several maps the first one wins (https://yaml.org/type/merge.html).
     private mutating func mergeEntries(_ value: SourceValue, key: SyntaxTree.Node) -> [SourceValue.Entry] {
+        let count = value.entries?.count ?? value.list?.reduce(0) { $0 + 1 + ($1.entries?.count ?? 0) } ?? 0
+        guard countMerged(count, at: tree.span(of: key)) else { return [] }
         switch value.content {
         case .map(let entries):
             return entries
@@ -104,7 +106,7 @@ extension Composer {
             Diagnostic(
                 "`<<` merges maps, but this is \(value.typeName)", span: value.span,
                 notes: [Diagnostic.Note("the merge is here", span: tree.span(of: key))],
-                hint: value.string == nil
+                hint: value.string.map { $0.utf8.count > 60 } ?? true
                     ? "give it the alias of a map, `<<: *name`, or a list of such aliases"
                     : "an alias starts with *: `<<: *\(value.string ?? "")`"))
     }
@@ -116,11 +118,17 @@ extension Composer {
         let node = tree.nodes[index]
         if node.kind == .scalar, node.properties == 0 {
             if node.style != .plain { return tree.text(node) }
-            guard let value = tree.withText(node, { schema.resolve($0) }) else { return tree.text(node) }
+            guard let value = tree.withText(node, { schema.resolve($0, isKey: true) }) else { return tree.text(node) }
             return keyText(value, node)
         }
-        let value = compose(index).value
-        return keyText(value.value, node)
+        let value = compose(index)
+        if value.isBroken { return "" }
+        switch value.value.content {
+        // Not turned into a plain value first: behind an alias it may be of any size.
+        case .list: return keyText(.list([]), node)
+        case .map: return keyText(.map([:]), node)
+        default: return keyText(value.value.value, node)
+        }
     }
 
     private mutating func keyText(_ value: Value, _ node: SyntaxTree.Node) -> String {
@@ -133,11 +141,13 @@ extension Composer {
                     "a key cannot be null: the API server's JSON has no such keys", span: span,
                     hint: "quote it when the text itself is meant"))
         case .map where node.style == .flow && isTemplate(node):
+            let range = Int(node.start) - 1..<min(Int(node.end) + 1, tree.file.bytes.count)
+            let text = String(decoding: tree.file.bytes[range], as: UTF8.self)
             note(
                 Diagnostic(
-                    "a value that starts with `{{` must be quoted", span: span,
+                    "a value that starts with `{{` must be quoted", span: tree.file.span(range),
                     notes: [Diagnostic.Note("without quotes, `{` starts a map")],
-                    hint: "put the whole value into double quotes"))
+                    hint: "put the whole value into double quotes" + (range.count < 60 ? ": \"\(text)\"" : "")))
         default:
             note(
                 Diagnostic(
@@ -156,7 +166,8 @@ extension Composer {
 extension Diagnostic {
     static func duplicateKey(_ key: String, span: SourceSpan, first: SourceSpan) -> Diagnostic {
         Diagnostic(
-            "the key `\(key)` stands twice in one map", span: span,
+            "the key `\(key.unicodeScalars.count > 60 ? String(key.prefix(59)) + "…" : key)` stands twice in one map",
+            span: span,
             notes: [Diagnostic.Note("the first one is here", span: first)],
             hint: "remove or rename one of the two; YAML readers would silently use the last one")
     }

@@ -7,6 +7,9 @@ enum Tag {
     static let string = prefix + "str"
     static let map = prefix + "map"
     static let sequence = prefix + "seq"
+    static let set = prefix + "set"
+    static let orderedMap = prefix + "omap"
+    static let pairs = prefix + "pairs"
     static let integer = prefix + "int"
     static let float = prefix + "float"
     static let boolean = prefix + "bool"
@@ -29,9 +32,9 @@ extension Composer {
     private mutating func checkCollectionTag(_ tag: String, _ node: SyntaxTree.Node) {
         let expected: Set<String> =
             node.kind == .mapping
-            ? [Tag.map, Tag.prefix + "set", Tag.prefix + "omap"]
+            ? [Tag.map, Tag.set, Tag.orderedMap]
             : node.kind == .sequence
-                ? [Tag.sequence, Tag.prefix + "omap", Tag.prefix + "pairs"] : [tag]
+                ? [Tag.sequence, Tag.orderedMap, Tag.pairs] : [tag]
         let known: Set<String> = [Tag.string, Tag.integer, Tag.float, Tag.boolean, Tag.null, Tag.map, Tag.sequence]
         if !expected.contains(tag), known.contains(tag) {
             note(
@@ -62,7 +65,11 @@ extension Composer {
             return SourceValue(.string(tree.text(node)), span: span)
         }
         let text = tree.text(node)
-        if tag == "!" { return SourceValue(.string(text), span: span) }
+        if tag == "!" {
+            // Not a plain scalar any more (YAML 1.2.2, 3.3.2); libyaml resolves what it stands before, quoted or not.
+            let value = schema == .ansible && !text.isEmpty ? schema.resolve(text) : nil
+            return SourceValue(value.map(Self.content) ?? .string(text), span: span)
+        }
         if tag.hasPrefix(Tag.prefix) {
             return SourceValue(taggedContent(tag, text, node), span: span)
         }
@@ -97,6 +104,7 @@ extension Composer {
             }
         case (Tag.boolean, .bool(let value)): return .bool(value)
         case (Tag.null, .null): return .null
+        case (Tag.null, _) where schema == .ansible: return .null
         case (Tag.binary, _): return .string(schema == .kubernetes ? binary(text, node) : text)
         case (Tag.integer, _), (Tag.boolean, _), (Tag.null, _): break
         case (Tag.map, _), (Tag.sequence, _):

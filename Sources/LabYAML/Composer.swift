@@ -12,11 +12,15 @@ struct Composer {
     /// What the anchored nodes became. Their values share storage, so that an alias costs nothing to make.
     private var anchored: [Int: Composed] = [:]
     private var openAnchors: Set<Int> = []
+    /// Entries that were merged in the document so far.
+    var merged = 0
 
     /// A value and how many nodes it has after its aliases were followed.
     struct Composed {
         var value: SourceValue
         var size: Int
+        /// An alias that led nowhere; what becomes of it is no second mistake.
+        var isBroken = false
     }
 
     init(tree: SyntaxTree, schema: Schema, limits: Limits) {
@@ -31,15 +35,19 @@ struct Composer {
         for document in tree.documents {
             anchorsByName.removeAll()
             anchored.removeAll()
+            merged = 0
             guard let root = tree.children(of: document).first(where: { _ in true }) else { continue }
             let composed = self.compose(root)
             let written = Int(tree.nodes[document].next) - document
-            if composed.size > max(limits.expandedNodes, 10 * written) { refuseExpansion(document) }
+            if Self.add(composed.size, merged) > max(limits.expandedNodes, 10 * written) { refuseExpansion(document) }
             values.append(composed.value)
             if diagnostics.count >= limits.mistakes { break }
         }
         return values
     }
+
+    /// A sum that stays far below overflow: aliases of aliases multiply.
+    static func add(_ size: Int, _ other: Int) -> Int { min(size + other, 1 << 50) }
 
     mutating func note(_ diagnostic: Diagnostic) {
         if diagnostics.count < limits.mistakes { diagnostics.append(diagnostic) }
@@ -66,14 +74,13 @@ struct Composer {
             openAnchors.remove(index)
             anchored[index] = composed
         }
-        composed.size = min(composed.size, Int.max / 4)
         return composed
     }
 
     private mutating func composeAlias(_ node: SyntaxTree.Node) -> Composed {
         let name = tree.text(node)
         let span = tree.span(of: node)
-        let failed = Composed(value: SourceValue(.null, span: span), size: 1)
+        let failed = Composed(value: SourceValue(.null, span: span), size: 1, isBroken: true)
         guard let target = anchorsByName[name] else {
             let nearest = nearestName(to: name, among: anchorsByName.keys.sorted())
             note(
@@ -100,13 +107,34 @@ struct Composer {
         let node = tree.nodes[index]
         var items: [SourceValue] = []
         var size = 1
+        let isPairs = schema == .ansible && (properties?.tag == Tag.orderedMap || properties?.tag == Tag.pairs)
         for child in tree.children(of: index) {
             let item = compose(child)
-            items.append(item.value)
-            size &+= item.size
+            items.append(isPairs ? Self.pair(item.value) : item.value)
+            size = Self.add(size, item.size)
         }
         let tag = localTag(properties, for: node)
         return Composed(value: SourceValue(.list(items), span: tree.span(of: node), tag: tag), size: size)
+    }
+
+    /// The items of `!!omap` and `!!pairs` are tuples to PyYAML.
+    private static func pair(_ item: SourceValue) -> SourceValue {
+        guard let entry = item.entries?.first, item.entries?.count == 1 else { return item }
+        return SourceValue(.list([SourceValue(.string(entry.key), span: entry.keySpan), entry.value]), span: item.span)
+    }
+
+    /// Whether merging may go on: `<<` copies the entries of a map, so that many merges of a large map cost their product.
+    mutating func countMerged(_ count: Int, at span: SourceSpan?) -> Bool {
+        let limit = max(limits.expandedNodes, 10 * tree.nodes.count)
+        let wasBelow = merged <= limit
+        merged = Self.add(merged, count)
+        if merged > limit, wasBelow {
+            note(
+                Diagnostic(
+                    "the merges of this document add up to more than \(limit) entries", span: span,
+                    hint: "merge smaller maps"))
+        }
+        return merged <= limit
     }
 
     private mutating func refuseExpansion(_ document: Int) {

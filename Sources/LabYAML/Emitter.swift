@@ -5,12 +5,12 @@ extension YAML {
     /// else under any schema.
     ///
     /// - Parameters:
-    ///   - indent: columns by which a nested map is indented; at least 2.
+    ///   - indent: columns by which a nested map is indented, 2 to 9.
     ///   - indentsLists: whether a list is indented below its key, or stands at the key's column as kubectl writes it.
     /// - Returns: lines, each with its break. Read again under any schema it gives `value`, but for floats without a
     ///   fraction, which are integers under `kubernetes`.
     package static func emit(_ value: Value, indent: Int = 2, indentsLists: Bool = true) -> String {
-        var emitter = Emitter(indent: max(indent, 2), indentsLists: indentsLists)
+        var emitter = Emitter(indent: min(max(indent, 2), 9), indentsLists: indentsLists)
         emitter.document(value)
         return String(decoding: emitter.bytes, as: UTF8.self)
     }
@@ -113,19 +113,18 @@ struct Emitter {
     private mutating func text(_ string: String, column: Int, isKey: Bool) {
         switch ScalarText.style(of: string, isKey: isKey) {
         case .plain: append(string)
-        case .singleQuoted:
-            append("'" + string.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''") + "'")
+        case .singleQuoted: append(ScalarText.singleQuoted(string))
         case .literal: literal(string, column: max(column, indent))
         default: append(ScalarText.doubleQuoted(string))
         }
     }
 
-    private mutating func literal(_ string: String, column: Int) {
+    mutating func literal(_ string: String, column: Int) {
         append("|")
         let lines = string.split(separator: "\n", omittingEmptySubsequences: false)
         // Leading white space would be taken for the indentation.
         let firstText = lines.first { !$0.isEmpty }
-        if firstText?.first == " " { append(String(indent)) }
+        if firstText?.utf8.first == .space { append(String(indent)) }
         if !string.hasSuffix("\n") {
             append("-")
         } else if string.hasSuffix("\n\n") || string.allSatisfy({ $0 == "\n" }) {

@@ -74,7 +74,9 @@ enum Encoding: Sendable {
     }
 
     /// Checks that the bytes are well-formed UTF-8 without control characters (c-printable, [1]), eight at a time.
-    static func inspect(_ bytes: UnsafeBufferPointer<UInt8>, limit: Int) -> Inspection {
+    ///
+    /// - Parameter isLax: whether the text is also read by readers of YAML 1.1, which have more line breaks.
+    static func inspect(_ bytes: UnsafeBufferPointer<UInt8>, limit: Int, isLax: Bool) -> Inspection {
         var result = Inspection()
         let count = bytes.count
         var index = 0
@@ -89,13 +91,15 @@ enum Encoding: Sendable {
             let stop = min(index + 8, count)
             while index < stop {
                 let byte = bytes[index]
-                if byte >= 0x20, byte < 0x7F || byte == 0x09 || byte.isBreak {
-                    index += 1
-                } else if byte == 0x09 || byte.isBreak {
+                if byte >= 0x20 && byte < 0x7F || byte == .tab || byte.isBreak {
                     index += 1
                 } else {
-                    index = inspectCharacter(bytes, at: index, &result)
-                    if result.failures.count >= limit || result.quotedOnly.count > 100_000 { return result }
+                    index = inspectCharacter(bytes, at: index, isLax: isLax, &result)
+                    if result.failures.count >= limit { return result }
+                    if result.quotedOnly.count > 10_000 {
+                        result.failures.append(.controlCharacter(0x7F, at: result.quotedOnly[0]))
+                        return result
+                    }
                 }
             }
         }
@@ -119,7 +123,7 @@ enum Encoding: Sendable {
     }
 
     private static func inspectCharacter(
-        _ bytes: UnsafeBufferPointer<UInt8>, at index: Int, _ result: inout Inspection
+        _ bytes: UnsafeBufferPointer<UInt8>, at index: Int, isLax: Bool, _ result: inout Inspection
     ) -> Int {
         let first = bytes[index]
         if first < 0x80 {
@@ -142,9 +146,9 @@ enum Encoding: Sendable {
         let isOverlong = length == 3 && value < 0x800 || length == 4 && value < 0x10000
         guard !isOverlong, Unicode.Scalar(value) != nil else { return notUTF8(bytes, at: index, &result) }
         let range = index..<index + length
-        if value < 0xA0, value != 0x85 {
-            result.quotedOnly.append(range)
-        } else if value == 0xFFFE || value == 0xFFFF {
+        if isLax, value == 0x85 || value == 0x2028 || value == 0x2029 {
+            result.failures.append(.ambiguousBreak(value, at: range))
+        } else if value < 0xA0 && value != 0x85 || value == 0xFFFE || value == 0xFFFF {
             result.quotedOnly.append(range)
         }
         return range.upperBound
@@ -164,7 +168,36 @@ enum Encoding: Sendable {
     }
 }
 
+extension Encoding.Inspection {
+    /// The mistakes of characters that are allowed in quotes only and stand elsewhere.
+    func misplaced(in nodes: [SyntaxTree.Node], isLax: Bool, _ bytes: UnsafeBufferPointer<UInt8>) -> [Failure] {
+        guard !quotedOnly.isEmpty else { return [] }
+        let quoted = nodes.filter { $0.style == .doubleQuoted || $0.style == .singleQuoted }
+        var next = 0
+        return quotedOnly.filter { range in
+            while next < quoted.count, Int(quoted[next].end) <= range.lowerBound { next += 1 }
+            // PyYAML and go-yaml refuse them in quotes as well.
+            return isLax || next == quoted.count || Int(quoted[next].start) > range.lowerBound
+        }.map { range in
+            let text = String(decoding: bytes[range], as: UTF8.self)
+            return .controlCharacter(text.unicodeScalars.first?.value ?? 0, at: range)
+        }
+    }
+}
+
 extension Failure {
+    /// A character that ends a line in YAML 1.1 and is an ordinary one in YAML 1.2.
+    static func ambiguousBreak(_ value: UInt32, at range: Range<Int>) -> Failure {
+        let (name, escape) =
+            value == 0x85
+            ? ("next line", "\\N") : value == 0x2028 ? ("line separator", "\\L") : ("paragraph separator", "\\P")
+        return Failure(
+            "a \(name) character (U+\(value == 0x85 ? "0085" : value == 0x2028 ? "2028" : "2029")) stands in the file",
+            at: range,
+            notes: [("Ansible and kubectl take it for the end of the line, other readers do not", nil)],
+            hint: "remove it, or write it as \(escape) in double quotes")
+    }
+
     static func controlCharacter(_ value: UInt32, at range: Range<Int>) -> Failure {
         let digits = String(value, radix: 16, uppercase: true)
         let code = String(repeating: "0", count: max(0, 4 - digits.count)) + digits

@@ -43,16 +43,38 @@ extension Parser {
             hint: "replace it by spaces; editors can do so for the whole file")
     }
 
-    /// A line that is indented deeper than the collection that goes on here.
+    /// A line whose indentation is none of the collections that are open or have just ended.
     func overindented(column: Int, entry: Int) -> Failure {
         let isItem = byte(pos) == .dash && isSpace(pos + 1)
+        let range = pos..<max(isItem ? pos + 1 : endOfWord(pos), pos)
+        // The collection that has just ended, with the same kind of entries, is what the line was most likely meant for.
+        let ended = nodes.last {
+            $0.style == .block && $0.kind == (isItem ? .sequence : .mapping) && Int($0.end) == tokenEnd
+                && $0.start >= entry
+        }
+        if let ended {
+            let other = columnOf(Int(ended.start))
+            return Failure(
+                isItem
+                    ? "this item is indented by \(lineIndent), but its list by \(other)"
+                    : "this key is indented by \(lineIndent), but its map by \(other)", at: range,
+                notes: [("the \(isItem ? "list" : "map") starts here", Int(ended.start)..<Int(ended.start) + 1)],
+                hint: isItem
+                    ? "indent all items of a list alike"
+                    : "indent all keys of a map alike: by \(other) for this one"
+                        + (column < other ? ", or by \(column) for the one around it" : ""))
+        }
         return Failure(
-            "this line is indented by \(lineIndent), which fits nothing before it", at: pos..<max(endOfWord(pos), pos),
+            "this line is indented by \(lineIndent), which fits nothing before it", at: range,
             notes: [("it follows this entry, which is indented by \(column)", entry..<entry + 1)],
-            hint: isItem
-                ? "align the `-` with those of its list"
-                : "align it with the key or item that it belongs to: \(spaces(column)) to continue the one that is shown"
-        )
+            hint: "indent it by \(column) when it is the next entry")
+    }
+
+    /// The column of an offset of an earlier line, counted from 0.
+    private func columnOf(_ offset: Int) -> Int {
+        var index = offset
+        while index > 0, !bytes[index - 1].isBreak { index -= 1 }
+        return offset - index
     }
 
     /// What stands after a complete value on the same line.
@@ -62,14 +84,7 @@ extension Parser {
         var trimmedEnd = range.upperBound
         while trimmedEnd > pos + 1, bytes[trimmedEnd - 1].isBlank { trimmedEnd -= 1 }
         let last = tokenEnd > 0 ? bytes[tokenEnd - 1] : 0
-        if last == .doubleQuote || last == .singleQuote {
-            return Failure(
-                "text follows the closing quote", at: pos..<trimmedEnd,
-                notes: [("the quote is closed here", tokenEnd - 1..<tokenEnd)],
-                hint: last == .singleQuote
-                    ? "put the whole value into quotes; a single quote inside of single quotes is written twice: ''"
-                    : "put the whole value into quotes; a double quote inside of double quotes is written \\\"")
-        }
+        if last == .doubleQuote || last == .singleQuote { return afterQuote(pos..<trimmedEnd, quote: last) }
         if last == .closeBrace, tokenEnd > 1, bytes[tokenEnd - 2] == .closeBrace {
             return Failure(
                 "a value that starts with `{{` must be quoted", at: entryValue()..<trimmedEnd,
@@ -85,6 +100,36 @@ extension Parser {
         return Failure(
             "unexpected text after the value", at: pos..<trimmedEnd,
             hint: "put the text on a line of its own, or put the whole value into quotes")
+    }
+
+    /// Text after the closing quote of a value.
+    private func afterQuote(_ range: Range<Int>, quote: UInt8) -> Failure {
+        let start = nodes.last.map { Int($0.start) } ?? tokenEnd
+        if start < lineStart {
+            return Failure(
+                "the quote that is opened here is closed on a later line, in the middle of other text",
+                at: start..<start + 1,
+                notes: [("the quote is closed here, and text follows it", tokenEnd - 1..<tokenEnd)],
+                hint: "close the quote on the line where it is opened, or quote the whole value", resumable: false)
+        }
+        // The value was meant to end at the end of the line; without its own outer quotes, if it has some.
+        var text = bytes[start..<range.upperBound]
+        if quote == .singleQuote, text.count > 1, text.last == quote { text = text.dropFirst().dropLast() }
+        let fixed = String(decoding: text, as: UTF8.self)
+        let hint: String
+        if !text.contains(.singleQuote), text.count < 80 {
+            hint = "put the whole value into single quotes: '\(fixed)'"
+        } else if !text.contains(.doubleQuote), !text.contains(.backslash), text.count < 80 {
+            hint = "put the whole value into double quotes: \"\(fixed)\""
+        } else {
+            hint =
+                quote == .singleQuote
+                ? "put the whole value into quotes; a single quote inside of single quotes is written twice: ''"
+                : "put the whole value into quotes; a double quote inside of double quotes is written \\\""
+        }
+        return Failure(
+            "text follows the closing quote", at: range, notes: [("the quote is closed here", tokenEnd - 1..<tokenEnd)],
+            hint: hint)
     }
 
     /// Where the flow collection starts that is the last value read: the outermost one of the line's.
@@ -152,7 +197,18 @@ extension Parser {
         return Failure(
             "a colon and a space stand inside of a value that is not quoted", at: colon,
             notes: [("the value starts here", value.lowerBound..<value.lowerBound + 1)],
-            hint: "put the whole value into quotes; a map starts on the next line, indented deeper than its key")
+            hint: quotedHint(value.lowerBound) + "; a map starts on the next line, indented deeper than its key")
+    }
+
+    /// How to quote the rest of the line, spelled out where it is short.
+    func quotedHint(_ start: Int) -> String {
+        var end = endOfLine(start)
+        while end > start, bytes[end - 1].isBlank { end -= 1 }
+        let text = bytes[start..<end]
+        guard text.count < 60, !text.contains(.doubleQuote), !text.contains(.backslash) else {
+            return "put the whole value into quotes"
+        }
+        return "put the whole value into quotes: \"\(String(decoding: text, as: UTF8.self))\""
     }
 
     /// A line of a plain scalar, not the first, that has a `: `.
@@ -160,21 +216,41 @@ extension Parser {
         let firstLine = scalar.lowerBound..<endOfLine(scalar.lowerBound)
         let lineText = lineContent..<pos
         if place == .root || place == .item, let colon = colonWithoutSpace(firstLine) {
-            return .missingSpaceAfterColon(at: colon, key: scalar.lowerBound..<colon)
+            return missingSpace(colon, key: scalar.lowerBound..<colon)
+        }
+        let word = String(decoding: bytes[lineText], as: UTF8.self)
+        let isKey = !bytes[lineText].contains(.space) && lineText.count < 40
+        if place == .value, isKey, let parent = nodes.last, parent.kind == .scalar, parent.end <= scalar.lowerBound {
+            let name = excerpt(parent.range)
+            return Failure(
+                "the key `\(word)` is indented below `\(name)`, which has a value already", at: lineText,
+                notes: [
+                    ("the value of `\(name)` starts here and takes in the lines that are indented deeper", firstLine)
+                ],
+                hint: "align `\(word)` with `\(name)`; or remove the value of `\(name)` when it is meant to be a map")
         }
         if place == .value {
             return Failure(
-                "a key stands where a value of several lines goes on", at: lineText,
-                notes: [
-                    ("the value starts here and takes in all lines that are indented deeper than its key", firstLine)
-                ],
+                "a colon and a space stand inside of a value that is not quoted", at: pos..<pos + 1,
+                notes: [("the value starts here and takes in the lines that are indented deeper", firstLine)],
                 hint:
-                    "indent the line like the key before it when it is the next key; remove the value when these lines are a map; quote the value when the colon belongs to it"
+                    "write the value as a block: `>-` after the key, the text on the lines below it; or put it into quotes"
             )
         }
         return Failure(
             "the line before this key has no colon", at: firstLine, notes: [("the key is here", lineText)],
             hint: "write `key: value`, or put the text into quotes")
+    }
+
+    /// `key:value`, with what was meant spelled out.
+    func missingSpace(_ colon: Int, key: Range<Int>) -> Failure {
+        var end = endOfLine(colon)
+        while end > colon, bytes[end - 1].isBlank { end -= 1 }
+        let name = excerpt(key)
+        let value = String(decoding: bytes[colon + 1..<end], as: UTF8.self)
+        return Failure(
+            "no space after the colon", at: colon..<colon + 1, notes: [("the key is here", key)],
+            hint: "write `\(name): \(value.utf8.count < 40 ? value : "…")`")
     }
 
     /// The first colon of a range that no white space follows and that may have been meant as an indicator.
@@ -191,7 +267,15 @@ extension Parser {
     func missingColon(_ range: Range<Int>) -> Failure {
         let line = range.lowerBound..<min(max(endOfLine(range.lowerBound), range.lowerBound), end)
         if let colon = colonWithoutSpace(line) {
-            return .missingSpaceAfterColon(at: colon, key: line.lowerBound..<colon)
+            return missingSpace(colon, key: line.lowerBound..<colon)
+        }
+        // The text of the line itself may have been appended as a key.
+        let before = nodes.last { $0.start < line.lowerBound }
+        if let block = before, block.style == .literal || block.style == .folded, block.textStart == block.textEnd {
+            return Failure(
+                "the lines of a block of text must be indented deeper than its key", at: line,
+                notes: [("the block of text starts here", block.range)],
+                hint: "indent them by 2 spaces more than the key")
         }
         var lineEnd = line.upperBound
         while lineEnd > line.lowerBound, bytes[lineEnd - 1].isBlank { lineEnd -= 1 }
@@ -218,16 +302,12 @@ extension Parser {
         let name = Character(Unicode.Scalar(byte))
         switch byte {
         case .percent:
-            if self.byte(pos + 1) == UInt8(ascii: "}") || isTemplateTag(pos) {
-                return Failure(
-                    "a text cannot start with `%` without quotes", at: range, hint: "put the whole text into quotes")
-            }
             return Failure(
-                "a text cannot start with `%` without quotes", at: range, hint: "put the whole text into quotes")
+                "a text cannot start with `%` without quotes", at: range, hint: quotedHint(pos))
         case .at, .backtick:
             return Failure(
                 "a text cannot start with `\(name)` without quotes: YAML reserves the character", at: range,
-                hint: "put the whole text into quotes")
+                hint: quotedHint(pos))
         case .closeBracket, .closeBrace:
             return Failure(
                 "`\(name)` closes nothing", at: range,
@@ -248,7 +328,19 @@ extension Parser {
         }
     }
 
-    private func isTemplateTag(_ offset: Int) -> Bool { offset > 0 && bytes[offset - 1] == .openBrace }
+    /// `&` or `*` without a name.
+    func emptyName(_ offset: Int) -> Failure {
+        let isAlias = bytes[offset] == .asterisk
+        return Failure(
+            isAlias ? "an alias must have a name" : "an anchor must have a name", at: offset..<offset + 1,
+            notes: [
+                (
+                    "a text that starts with `\(isAlias ? "*" : "&")` is \(isAlias ? "an alias" : "an anchor") without quotes",
+                    nil
+                )
+            ],
+            hint: quotedHint(offset))
+    }
 
     // MARK: Unclosed
 
@@ -276,6 +368,26 @@ extension Parser {
             resumable: false)
     }
 
+    /// A bracket that is still open where a line starts that looks like the next entry of the block around it.
+    func unclosedBracket(_ opener: Int, before line: Int) -> Failure {
+        let isList = bytes[opener] == .openBracket
+        return Failure(
+            "the \(isList ? "list" : "map") that is opened here is never closed", at: opener..<opener + 1,
+            notes: [("this line looks like the next entry", line..<max(endOfLine(line), line))],
+            hint: "close it with `\(isList ? "]" : "}")`, before that line")
+    }
+
+    /// Whether the current line starts like `key: value` or `- item`.
+    func looksLikeEntry() -> Bool {
+        if byte(lineContent) == .dash, isSpace(lineContent + 1) { return true }
+        var index = lineContent
+        while index < end, !bytes[index].isBreak, !bytes[index].isFlowIndicator {
+            if bytes[index] == .colon, isSpace(index + 1) { return true }
+            index += 1
+        }
+        return false
+    }
+
     func markerInFlow(_ opener: Int) -> Failure {
         Failure(
             "the \(bytes[opener] == .openBracket ? "list" : "map") that is opened here is not closed before the document ends",
@@ -283,14 +395,16 @@ extension Parser {
             hint: "close it with `\(bytes[opener] == .openBracket ? "]" : "}")`", resumable: false)
     }
 
-    func underindentedFlow(parent: Int) -> Failure {
-        Failure(
+    func underindentedFlow(parent: Int, opener: Int) -> Failure {
+        if looksLikeEntry() { return unclosedBracket(opener, before: pos) }
+        return Failure(
             "a line inside of brackets is not indented deeper than what it belongs to", at: character(at: pos),
+            notes: [("the \(bytes[opener] == .openBracket ? "list" : "map") starts here", opener..<opener + 1)],
             hint: "indent it by at least \(spaces(parent + 1)), or close the bracket before", resumable: false)
     }
 
     /// Anything but a comma after an entry of a flow collection.
-    func afterFlowEntry(entryEnd: Int, closer: UInt8, opener: Int) -> Failure {
+    func afterFlowEntry(entryEnd: Int, closer: UInt8, opener: Int, parent: Int) -> Failure {
         let what = closer == .closeBracket ? "list" : "map"
         let bracket = Character(Unicode.Scalar(closer))
         let opening = [("the \(what) starts here", opener..<opener + 1)] as [(message: String, range: Range<Int>?)]
@@ -306,6 +420,7 @@ extension Parser {
                 hint: "put key and colon on one line")
         default:
             if isFirstOnLine {
+                if lineIndent <= parent, looksLikeEntry() { return unclosedBracket(opener, before: pos) }
                 return Failure(
                     "no comma or `\(bracket)` after the entry", at: max(entryEnd - 1, 0)..<entryEnd,
                     notes: opening + [("the next line goes on with this", pos..<max(endOfWord(pos), pos))],

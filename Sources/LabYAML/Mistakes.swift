@@ -15,14 +15,6 @@ extension Failure {
             hint: "put a space after it; a text that starts with & or ! must be quoted")
     }
 
-    static func emptyName(_ what: String, at range: Range<Int>) -> Failure {
-        Failure(
-            "\(what) must have a name", at: range,
-            hint: what == "an alias"
-                ? "a text that starts with * must be quoted: \"*.example.com\""
-                : "a text that starts with & must be quoted")
-    }
-
     static func aliasWithProperties(at range: Range<Int>, _ properties: SyntaxTree.Properties) -> Failure {
         let end = max(properties.anchor?.upperBound ?? 0, properties.tagRange?.upperBound ?? 0)
         return Failure(
@@ -60,12 +52,6 @@ extension Failure {
             "expected the next item of the list, which starts with `- `", at: range,
             notes: [("the item before it starts here", item..<item + 1)],
             hint: "put `- ` before it, or change the indentation of the line to that of what it belongs to")
-    }
-
-    static func missingSpaceAfterColon(at offset: Int, key: Range<Int>) -> Failure {
-        Failure(
-            "no space after the colon", at: offset..<offset + 1, notes: [("the key is here", key)],
-            hint: "write `key: value`, with a space after the colon")
     }
 
     static func keyOverLines(_ key: Range<Int>, colon: Int?) -> Failure {

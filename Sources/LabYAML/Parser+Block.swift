@@ -20,6 +20,8 @@ extension Parser {
         if atEnd { return true }
         guard isFirstOnLine else { return false }
         if lineIndent <= parent {
+            // libyaml does not look at the column of a block scalar's indicator.
+            if dialect.isLax, lineIndent == parent, byte(pos) == .pipe || byte(pos) == .greater { return false }
             return
                 !(place.allowsSequenceAtParent && lineIndent == parent && pos - lineStart == parent
                 && byte(pos) == .dash && isSpace(pos + 1))
@@ -102,7 +104,7 @@ extension Parser {
                 return try readBlockMapping(map, column: keyColumn, firstKey: .some(key.range))
             }
             let properties = try merge(outer, inline)
-            let whole = try readPlainRest(scalar, parent: parent, inFlow: false)
+            let whole = try readPlainRest(scalar, parent: parent, opener: nil)
             if byte(pos) == .colon, !isFirstOnLine, isSpace(pos + 1) {
                 throw multiLineKey(whole.range, place: place)
             }
@@ -116,7 +118,7 @@ extension Parser {
         skipBlanks()
         if byte(pos) == .colon, isSpace(pos + 1) || afterKey == pos {
             let keyRange = Int(nodes[index].start)..<keyEnd
-            guard isSpace(pos + 1) else { throw .missingSpaceAfterColon(at: pos, key: keyRange) }
+            guard isSpace(pos + 1) else { throw missingSpace(pos, key: keyRange) }
             guard line == lineStart else { throw .keyOverLines(keyRange, colon: pos) }
             guard mayStartCollection else { throw nestedColon(in: keyRange, place: place) }
             try checkKey(keyRange, start: start, tabBefore: tabBefore)
@@ -260,7 +262,7 @@ extension Parser {
         guard column + lineStart == start else { throw .keyOverLines(range, colon: nil) }
         skipBlanks()
         guard byte(pos) == .colon else { throw missingColon(range) }
-        guard isSpace(pos + 1) else { throw .missingSpaceAfterColon(at: pos, key: nodes[index].range) }
+        guard isSpace(pos + 1) else { throw missingSpace(pos, key: nodes[index].range) }
         if tokenEnd - start > limits.implicitKey { try checkKeyLength(range) }
         pos += 1
         tokenEnd = pos
@@ -289,12 +291,19 @@ extension Parser {
     private mutating func isAtNextEntry(of column: Int, after entry: Int) throws(Failure) -> Bool {
         skipSeparation()
         if atEnd { return false }
+        if nodes.count > limits.nodes { throw tooManyNodes() }
         guard isFirstOnLine else { throw trailing(entry: entry) }
         if isAtDocumentMarker { return false }
         if separatedByTab { throw tabIndentation() }
         if lineIndent == column { return true }
         guard lineIndent < column else { throw overindented(column: column, entry: entry) }
         return false
+    }
+
+    func tooManyNodes() -> Failure {
+        Failure(
+            "the file has more than \(limits.nodes) values", at: pos..<min(pos + 1, end),
+            hint: "split the file", resumable: false)
     }
 
     mutating func enter(at start: Int) throws(Failure) {
@@ -326,7 +335,9 @@ extension Parser {
             if atEnd { return false }
             if byte(pos).isBreak || byte(pos) == .hash { continue }
             if isAtDocumentMarker { return false }
-            if lineIndent <= column, !separatedByTab { return lineIndent == column }
+            if lineIndent < column, !separatedByTab { return false }
+            // Further lines without a colon belong to the same mistake.
+            if lineIndent == column, !separatedByTab, looksLikeEntry() { return true }
         }
     }
 }

@@ -32,12 +32,14 @@ extension Parser {
                     break
                 }
                 indent = lineIndent
+                // libyaml ends the scalar there, before a comment.
+                if widestBlank.indent > indent, dialect.isLax, bytes[content] == .hash { break }
                 if widestBlank.indent > indent { throw .blankLineTooWide(widestBlank, indent: indent, header: start) }
             }
             if content >= end {
                 // White space without a break is the last line all the same.
                 pos = end
-                if content > lineStart, !dialect.isLax { breaks += 1 }
+                if content > lineStart, dialect.endIsBreak { breaks += 1 }
                 break
             }
             if bytes[content].isBreak {
@@ -57,8 +59,8 @@ extension Parser {
             decoded.append(contentsOf: bytes[text..<lineEnd])
             hasText = true
             lastWasIndented = isIndented
-            // The end of the input ends a line as a break does ([165]); libyaml sees no break there.
-            breaks = lineEnd < end || !dialect.isLax ? 1 : 0
+            // The end of the input ends a line as a break does ([165]); PyYAML sees no break there.
+            breaks = lineEnd < end || dialect.endIsBreak ? 1 : 0
             tokenEnd = lineEnd
             pos = lineEnd
         }

@@ -41,7 +41,7 @@ extension Parser {
     private mutating func readFlowSequenceEntry(opener: Int, parent: Int) throws(Failure) {
         let start = pos
         let index = nodes.count
-        if byte(pos) == .question, isFlowSeparator(pos + 1) {
+        if isKeyIndicator {
             let pair = open(.mapping, .flow, at: start, properties: 0)
             pos += 1
             tokenEnd = pos
@@ -54,7 +54,10 @@ extension Parser {
         // The key of a pair and its colon are on one line ([154], ns-s-implicit-yaml-key).
         try skipFlowSeparation(opener: opener, parent: parent)
         guard byte(pos) == .colon, isJSON || isFlowSeparator(pos + 1) else { return }
-        guard line == lineStart else { throw .keyOverLines(start..<keyEnd, colon: pos) }
+        guard line == lineStart else {
+            if lineIndent <= parent, looksLikeEntry() { throw unclosedBracket(opener, before: lineContent) }
+            throw .keyOverLines(start..<keyEnd, colon: pos)
+        }
         if keyEnd - start > limits.implicitKey { try checkKeyLength(start..<keyEnd) }
         insert(.mapping, .flow, before: index, at: start, properties: 0)
         try readFlowValue(opener: opener, parent: parent)
@@ -72,7 +75,7 @@ extension Parser {
                 return
             case .comma:
                 throw .emptyFlowEntry(at: pos, opener: opener)
-            case .question where isFlowSeparator(pos + 1):
+            case .question where isKeyIndicator:
                 pos += 1
                 tokenEnd = pos
                 try readFlowKeyAndValue(opener: opener, parent: parent)
@@ -161,7 +164,7 @@ extension Parser {
             if atEnd { throw unclosedBracket(opener) }
             try checkPlainStart(inFlow: true)
             let first = try readPlainFirstLine(inFlow: true)
-            append(try readPlainRest(first, parent: parent, inFlow: true), properties: properties)
+            append(try readPlainRest(first, parent: parent, opener: opener), properties: properties)
             return false
         }
     }
@@ -169,6 +172,7 @@ extension Parser {
     /// Moves over the comma after an entry, or to the closing bracket.
     private mutating func readFlowComma(closer: UInt8, opener: Int, parent: Int) throws(Failure) {
         let entryEnd = tokenEnd
+        if nodes.count > limits.nodes { throw tooManyNodes() }
         try skipFlowSeparation(opener: opener, parent: parent)
         if byte(pos) == .comma {
             pos += 1
@@ -178,12 +182,15 @@ extension Parser {
         }
         guard byte(pos) != closer else { return }
         if atEnd { throw unclosedBracket(opener) }
-        throw afterFlowEntry(entryEnd: entryEnd, closer: closer, opener: opener)
+        throw afterFlowEntry(entryEnd: entryEnd, closer: closer, opener: opener, parent: parent)
     }
 
     /// Whether the byte at `offset` may follow an indicator in a flow collection.
     @inline(__always)
     private func isFlowSeparator(_ offset: Int) -> Bool { isSpace(offset) || byte(offset).isFlowIndicator }
+
+    /// Whether `pos` is at the `?` of an explicit key; libyaml takes any `?` that starts an entry for one.
+    private var isKeyIndicator: Bool { byte(pos) == .question && (isFlowSeparator(pos + 1) || dialect.isLax) }
 
     /// Moves to the next token inside of a flow collection.
     @inline(__always)
@@ -193,13 +200,13 @@ extension Parser {
         if atEnd { throw unclosedBracket(opener) }
         if lineStart != line, isFirstOnLine {
             if isAtDocumentMarker { throw markerInFlow(opener) }
-            if lineIndent <= parent { try checkFlowLine(parent: parent) }
+            if lineIndent <= parent { try checkFlowLine(parent: parent, opener: opener) }
         }
     }
 
     /// Refuses a line of a flow collection that is indented no deeper than the node around it (s-flow-line-prefix, [69]).
-    func checkFlowLine(parent: Int) throws(Failure) {
+    func checkFlowLine(parent: Int, opener: Int) throws(Failure) {
         if dialect.isLax { return }
-        if lineIndent <= parent { throw underindentedFlow(parent: parent) }
+        if lineIndent <= parent { throw underindentedFlow(parent: parent, opener: opener) }
     }
 }

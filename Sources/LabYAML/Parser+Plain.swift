@@ -11,7 +11,8 @@ extension Parser {
     private func checkIndicator(_ first: UInt8, inFlow: Bool) throws(Failure) {
         switch first {
         case .dash, .question, .colon:
-            if isSpace(pos + 1) || (inFlow && byte(pos + 1).isFlowIndicator) {
+            // libyaml takes the dash of `[-]` for text.
+            if isSpace(pos + 1) || (inFlow && byte(pos + 1).isFlowIndicator && !(dialect.isLax && first == .dash)) {
                 throw .misplacedIndicator(first, at: pos)
             }
         case .comma, .openBracket, .closeBracket, .openBrace, .closeBrace, .hash, .ampersand, .asterisk, .exclamation,
@@ -68,11 +69,14 @@ extension Parser {
 
     /// Reads the further lines of a plain scalar (s-ns-plain-next-line, [134]) and folds them (6.5).
     ///
-    /// - Parameter parent: the column of the parent; lines that are indented no deeper are not part of the scalar.
+    /// - Parameters:
+    ///   - parent: the column of the parent; lines that are indented no deeper are not part of the scalar.
+    ///   - opener: where the flow collection around it starts, or nil.
     mutating func readPlainRest(
-        _ first: SyntaxTree.Node, parent: Int, inFlow: Bool
+        _ first: SyntaxTree.Node, parent: Int, opener: Int?
     ) throws(Failure) -> SyntaxTree.Node {
         guard pos < end, bytes[pos].isBreak else { return first }
+        let inFlow = opener != nil
         var scalar = first
         var isFolded = false
         while pos < end, bytes[pos].isBreak {
@@ -85,8 +89,8 @@ extension Parser {
             separatedByTab = lineContent - lineStart != lineIndent
             if atEnd || isAtDocumentMarker || byte(pos) == .hash { break }
             if lineIndent <= parent {
-                if !inFlow { break }
-                try checkFlowLine(parent: parent)
+                guard let opener else { break }
+                try checkFlowLine(parent: parent, opener: opener)
             }
             if inFlow, byte(pos).isFlowIndicator { break }
             if byte(pos) == .colon, isSpace(pos + 1) || (inFlow && byte(pos + 1).isFlowIndicator) { break }
@@ -122,7 +126,7 @@ extension Parser {
     /// Reads `*name` (c-ns-alias-node, [104]).
     mutating func readAlias() throws(Failure) -> SyntaxTree.Node {
         let start = pos
-        let name = try readAnchorName("an alias")
+        let name = try readAnchorName()
         tokenEnd = pos
         var node = SyntaxTree.Node(.alias, .plain, start: start, end: pos)
         node.textStart = UInt32(truncatingIfNeeded: name.lowerBound)

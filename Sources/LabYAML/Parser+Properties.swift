@@ -7,7 +7,7 @@ extension Parser {
         while true {
             let start = pos
             if byte(pos) == .ampersand {
-                let name = try readAnchorName("an anchor")
+                let name = try readAnchorName()
                 if let first = result.anchor { throw .secondProperty("anchor", at: start..<pos, first: first) }
                 result.anchor = name
             } else {
@@ -16,7 +16,11 @@ extension Parser {
                 result.tag = tag
                 result.tagRange = start..<pos
             }
-            guard isSpace(pos) || (inFlow && byte(pos).isFlowIndicator) else {
+            // libyaml lets a few more characters end an anchor, such as the colon of `&a:`.
+            let isEnded =
+                isSpace(pos) || (inFlow && byte(pos).isFlowIndicator)
+                || (dialect.isLax && byte(start) == .ampersand && [.colon, .comma, .question].contains(byte(pos)))
+            guard isEnded else {
                 throw .unexpectedAfterProperty(at: pos..<endOfWord(pos), property: start..<pos)
             }
             tokenEnd = pos
@@ -48,14 +52,14 @@ extension Parser {
     }
 
     /// Reads `&name` or `*name` (ns-anchor-name, [103]); the range is that of the name.
-    mutating func readAnchorName(_ what: String) throws(Failure) -> Range<Int> {
+    mutating func readAnchorName() throws(Failure) -> Range<Int> {
         let start = pos + 1
         pos = start
         while !isSpace(pos), !byte(pos).isFlowIndicator {
             if dialect.hasPlainAnchors, !byte(pos).isWord, byte(pos) != UInt8(ascii: "_") { break }
             pos += 1
         }
-        guard pos > start else { throw .emptyName(what, at: start - 1..<start) }
+        guard pos > start else { throw emptyName(start - 1) }
         return start..<pos
     }
 

@@ -73,7 +73,7 @@ struct Parser: ~Copyable {
     /// A `#` that no white space precedes starts no comment and is left for the caller to complain about, unless the
     /// dialect is as lax as libyaml.
     mutating func skipSeparation() {
-        separatedByTab = false
+        separatedByTab = pos == lineContent && lineContent - lineStart != lineIndent
         while true {
             switch byte(pos) {
             case .space:
@@ -171,6 +171,9 @@ struct Dialect: Sendable {
     /// As PyYAML and go-yaml (both after libyaml): the lines of a flow collection or a quoted scalar may be indented less
     /// than their node, and a comment needs no white space before it after a quote or a bracket.
     var isLax: Bool
+    /// Whether the end of the input ends the last line of a block scalar as a break does. Not to PyYAML; kubectl hands
+    /// its reader whole lines.
+    var endIsBreak: Bool
     /// Anchors are made of `[0-9A-Za-z_-]` only, as in libyaml, so that `*a:` is the alias `a` and a colon.
     var hasPlainAnchors: Bool { isLax }
 }

@@ -11,6 +11,46 @@ enum ScalarText {
         return text.unicodeScalars.allSatisfy(isPrintable) ? .singleQuoted : .doubleQuoted
     }
 
+    /// Whether a text that was plain is plain on one line in block style, too.
+    static func canStayPlain(_ text: String) -> Bool {
+        var text = text
+        return text.withUTF8 { bytes in
+            guard let first = bytes.first, let last = bytes.last, !first.isBlank, !last.isBlank, last != .colon else {
+                return false
+            }
+            if bytes.contains(where: { $0.isBreak }) { return false }
+            switch first {
+            case .dash, .dot:
+                let isMarker = bytes.count >= 3 && bytes[1] == first && bytes[2] == first
+                if isMarker, bytes.count == 3 || bytes[3].isBlank { return false }
+                return first == .dot || bytes.count > 1 && !bytes[1].isBlank
+            case .question, .colon:
+                return bytes.count > 1 && !bytes[1].isBlank && !bytes[1].isFlowIndicator
+            case .exclamation, .doubleQuote, .hash, .percent, .ampersand, .singleQuote, .asterisk, .comma, .greater,
+                .at, .openBracket, .closeBracket, .backtick, .openBrace, .closeBrace, .pipe:
+                return false
+            default: break
+            }
+            for index in bytes.indices.dropFirst() {
+                if bytes[index] == .hash, bytes[index - 1].isBlank { return false }
+                if bytes[index - 1] == .colon, bytes[index].isBlank { return false }
+            }
+            return true
+        }
+    }
+
+    /// Whether a text can stand in single quotes on one line.
+    static func isPrintableLine(_ text: String) -> Bool { text.unicodeScalars.allSatisfy(isPrintable) }
+
+    static func singleQuoted(_ text: String) -> String {
+        var result = "'"
+        for scalar in text.unicodeScalars {
+            if scalar == "'" { result += "'" }
+            result.unicodeScalars.append(scalar)
+        }
+        return result + "'"
+    }
+
     /// A key that may not stand before its colon on one line.
     static func needsExplicitKey(_ key: String) -> Bool { key.unicodeScalars.count > 1000 }
 
@@ -30,7 +70,7 @@ enum ScalarText {
                 // `---` and the like; `-x` is fine, but a number or a date it may be to someone.
                 if bytes.count == 1 || bytes[1].isBlank || bytes[1] == first || first != .dash { return false }
             case .dot:
-                if bytes.count == 3, bytes.allSatisfy({ $0 == .dot }) { return false }
+                if bytes.count >= 3, bytes[1] == .dot, bytes[2] == .dot { return false }
             case UInt8(ascii: "<"):
                 if bytes.count == 2, bytes[1] == first { return false }
             default: break
@@ -52,30 +92,18 @@ enum ScalarText {
                     return false
                 }
             }
-            return Schema.allCases.allSatisfy { $0.resolve(bytes) == nil } && !isNumberLike(bytes)
+            return Schema.allCases.allSatisfy { $0.resolve(bytes) == nil } && !isDate(bytes)
         }
     }
 
-    /// What other readers may take for a number or a date, although no schema of labctl's does: `2024-01-01`, `0o8`.
-    private static func isNumberLike(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
-        guard bytes[0].isDigit || bytes.count > 1 && (bytes[0] == .dash || bytes[0] == .dot) && bytes[1].isDigit else {
-            return false
-        }
-        return bytes.allSatisfy {
-            $0.isDigit || $0 == .dash || $0 == .colon || $0 == .dot || $0 == UInt8(ascii: "_")
-                || $0 == UInt8(ascii: "e")
-                || $0 == UInt8(ascii: "E") || $0 == UInt8(ascii: "+") || $0 == UInt8(ascii: "T") || $0 == .space
-                || $0 == UInt8(ascii: "Z") || $0 == UInt8(ascii: "t")
-        } && !isVersion(bytes)
-    }
-
-    /// Dotted versions and addresses (`0.14.9`, `192.168.56.10`) are strings everywhere.
-    private static func isVersion(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
-        bytes.count { $0 == .dot } > 1 && bytes.allSatisfy { $0.isDigit || $0 == .dot }
+    /// What YAML 1.1 takes for a date (https://yaml.org/type/timestamp.html), although labctl has none: `2024-01-01`.
+    private static func isDate(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+        bytes.count >= 8 && bytes.prefix(4).allSatisfy(\.isDigit) && bytes[4] == .dash && bytes[5].isDigit
+            && (bytes[6] == .dash || bytes[6].isDigit && bytes[7] == .dash)
     }
 
     /// Whether a text of several lines can stand as a literal block.
-    private static func isLiteral(_ text: String) -> Bool {
+    static func isLiteral(_ text: String) -> Bool {
         guard text.utf8.first != .tab, text.utf8.contains(where: { !$0.isBreak }) else { return false }
         // White space at the end of a line would survive, but not an editor; a carriage return would be a line break.
         return text.unicodeScalars.allSatisfy { isPrintable($0) || $0 == "\n" } && !text.utf8.contains(.carriageReturn)

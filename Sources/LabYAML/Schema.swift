@@ -21,13 +21,16 @@ package enum Schema: String, Sendable, CaseIterable {
     /// What kubectl sees: the resolution of sigs.k8s.io/yaml, whose numbers and keys have been through JSON.
     case kubernetes
 
-    var dialect: Dialect { Dialect(isLax: self != .core) }
+    var dialect: Dialect { Dialect(isLax: self != .core, endIsBreak: self != .ansible) }
 
     /// Whether a plain `<<` merges maps into the one that it is a key of.
     var mergesMaps: Bool { self != .core }
 
     /// What a plain scalar without a tag stands for; nil for a string.
-    package func resolve(_ text: UnsafeBufferPointer<UInt8>) -> Value? {
+    package func resolve(_ text: UnsafeBufferPointer<UInt8>) -> Value? { resolve(text, isKey: false) }
+
+    /// - Parameter isKey: keys become texts before JSON makes integers of floats without a fraction.
+    func resolve(_ text: UnsafeBufferPointer<UInt8>, isKey: Bool) -> Value? {
         // Only these can start anything but a string: digits, signs, a dot, `~`, `<`, and the letters of the words.
         guard let first = text.first else { return .null }
         switch first {
@@ -35,7 +38,7 @@ package enum Schema: String, Sendable, CaseIterable {
             switch self {
             case .core: return CoreSchema.number(text)
             case .ansible: return PyYAMLSchema.number(text)
-            case .kubernetes: return KubernetesSchema.number(text)
+            case .kubernetes: return KubernetesSchema.number(text, isKey: isKey)
             }
         case UInt8(ascii: "~"):
             return text.count == 1 ? .null : nil

@@ -106,6 +106,12 @@ package struct SyntaxTree: Sendable {
         ChildIndices(nodes: nodes, index: index + 1, end: Int(nodes[index].next))
     }
 
+    /// What the tree itself takes in memory, without the file, in bytes.
+    package var byteCount: Int {
+        nodes.capacity * MemoryLayout<Node>.stride + decoded.capacity + properties.capacity
+            * MemoryLayout<Properties>.stride
+    }
+
     /// The indices of the documents of the stream.
     package var documents: ChildIndices { ChildIndices(nodes: nodes, index: 0, end: nodes.count) }
 

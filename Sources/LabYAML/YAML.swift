@@ -14,12 +14,14 @@ package enum YAML {
         }
         let file = try Encoding.decode(file)
         let result = file.bytes.withUnsafeBufferPointer { bytes -> Result<SyntaxTree, YAMLError> in
-            let inspection = Encoding.inspect(bytes, limit: limits.mistakes)
+            let isLax = schema.dialect.isLax
+            let inspection = Encoding.inspect(bytes, limit: limits.mistakes, isLax: isLax)
             guard inspection.failures.isEmpty else {
                 return .failure(YAMLError(inspection.failures.map { $0.diagnostic(in: file) }))
             }
             var parser = Parser(bytes, dialect: schema.dialect, limits: limits)
             parser.readStream()
+            parser.failures += inspection.misplaced(in: parser.nodes, isLax: isLax, bytes).prefix(limits.mistakes)
             guard parser.failures.isEmpty else {
                 return .failure(YAMLError(parser.failures.map { $0.diagnostic(in: file) }))
             }

@@ -182,7 +182,8 @@ import Testing
                   when: inventory_hostname == 'one'
                 - {name: After, debug: {msg: x}}
             """)
-        #expect(report.lines(of: "one") == ["ok proved inner", "ok proved inner", "ok proved After"], "\(report.messages)")
+        #expect(
+            report.lines(of: "one") == ["ok proved inner", "ok proved inner", "ok proved After"], "\(report.messages)")
         #expect(report.lines(of: "two") == ["skipped - Include", "skipped - Include", "ok proved After"])
     }
 
@@ -208,5 +209,18 @@ import Testing
         #expect(report.isInterrupted && report.exitCode == 130)
         #expect(report.lines == ["one failed - A", "one changed proved C"])
         #expect(lab.read("cleaned") == "x")
+    }
+}
+
+extension HostTests {
+    @Test func manyHosts() async throws {
+        let lab = try Lab()
+        lab.write("inventory.yml", "all:\n  hosts:\n    node[001:100]:\n")
+        let tasks = (1...20).map { "    - {name: T\($0), debug: {msg: \"{{ inventory_hostname }} \($0)\"}}" }
+        let report = try await lab.run("- hosts: all\n  tasks:\n" + tasks.joined(separator: "\n")) { $0.forks = 50 }
+        #expect(report.records.count == 2000)
+        #expect(report.summaries.allSatisfy { $0.ok == 20 })
+        // Linear: no host starts a task before all have ended the one before.
+        #expect(report.records.map(\.task.number) == report.records.map(\.task.number).sorted())
     }
 }

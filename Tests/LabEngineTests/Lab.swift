@@ -49,17 +49,35 @@ final class Lab: Sendable {
 
     var events: [Event] { seen.withLock { $0 } }
 
+    /// Runs roles by name, as `labctl provision` does.
+    func run(
+        roles: [String], hosts: String? = nil, transport: any Transport = MachineTransport(),
+        configure: (inout RunOptions) -> Void = { _ in }
+    ) async throws -> Report {
+        let registry = ModuleRegistry.builtIn(environment: [:])
+        let loader = RoleLoader(catalog: registry, finder: RoleFinder(directory: folder))
+        return try await run(
+            try loader.plays(for: roles, hosts: hosts), registry, transport: transport, configure: configure)
+    }
+
     /// Runs a playbook, written with `DIR` for the lab's folder.
     func run(
-        _ playbook: String, transport: any Transport = MachineTransport(), configure: (inout RunOptions) -> Void = { _ in }
+        _ playbook: String, transport: any Transport = MachineTransport(),
+        configure: (inout RunOptions) -> Void = { _ in }
     ) async throws -> Report {
         write("play.yml", playbook.replacing("DIR", with: folder))
         let registry = ModuleRegistry.builtIn(environment: [:])
+        let finder = RoleFinder(directory: folder)
+        let plays = try PlaybookLoader(catalog: registry, finder: finder).load(["\(folder)/play.yml"])
+        return try await run(plays, registry, transport: transport, configure: configure)
+    }
+
+    private func run(
+        _ plays: [Play], _ registry: ModuleRegistry, transport: any Transport, configure: (inout RunOptions) -> Void
+    ) async throws -> Report {
         var options = RunOptions()
         options.environment = ["HOME": folder]
         configure(&options)
-        let finder = RoleFinder(directory: folder)
-        let plays = try PlaybookLoader(catalog: registry, finder: finder).load(["\(folder)/play.yml"])
         let inventory = try InventoryLoader(workingDirectory: folder).load(["\(folder)/inventory.yml"])
         let engine = Engine(registry: registry, transport: transport, local: LocalTransport())
         let plan = RunPlan(title: "play.yml", inventory: inventory, plays: plays, options: options)

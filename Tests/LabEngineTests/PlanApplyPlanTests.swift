@@ -56,7 +56,7 @@ import Testing
 
     @Test func checkModePlansAndWritesNothing() async throws {
         let lab = try Lab()
-        let report = try await lab.run(playbook.split(separator: "\n").prefix(11).joined(separator: "\n")) {
+        let report = try await lab.run(playbook.split(separator: "\n").prefix(12).joined(separator: "\n")) {
             $0.isCheck = true
             $0.changesAreFindings = true
         }
@@ -80,7 +80,8 @@ import Testing
             - hosts: one
               tasks:
                 - copy: {content: "one\\n2\\nthree\\n", dest: DIR/text}
-            """) { $0.isDiff = true }
+            """
+        ) { $0.isDiff = true }
         let diff = try #require(report.records.first?.step.changes.first?.textDiff)
         #expect(diff == "--- \(lab.folder)/text\n+++ \(lab.folder)/text\n@@ -1,3 +1,3 @@\n one\n-two\n+2\n three\n")
     }
@@ -93,7 +94,8 @@ import Testing
               tasks:
                 - name: Write
                   copy: {content: same, dest: DIR/text}
-            """) { $0.proves = true }
+            """
+        ) { $0.proves = true }
         #expect(calm.lines == ["one changed proved Write", "one ok proved Write"])
         #expect(calm.hasProvingPass && calm.exitCode == 0)
         let restless = try await lab.run(
@@ -102,7 +104,8 @@ import Testing
               tasks:
                 - name: Count
                   shell: echo x >>DIR/count
-            """) { $0.proves = true }
+            """
+        ) { $0.proves = true }
         #expect(restless.lines == ["one changed unproved Count", "one unstable refuted Count"])
         #expect(restless.exitCode == 3)
         #expect(restless.summaries.first?.unstable == 1)

@@ -25,6 +25,7 @@ import Testing
         arguments: [
             (["a": "{{ a }}"], "a", ["the variable 'a' is defined by itself"]),
             (["a": "{{ b }}", "b": "x{{ c }}", "c": ["k": "{{ a }}"]], "a", ["the variable 'a' is defined by itself"]),
+            (["a": "{{ lookup('vars', 'a') }}"], "a", ["the variable 'a' is defined by itself"]),
             (["x": "{{ a }}", "a": "{{ a | default('no') }}"], "x", ["the variable 'a' is defined by itself"]),
         ] as [(ValueMap, String, [String])])
     func aLoopOfVariablesIsTold(_ values: ValueMap, _ name: String, _ expected: [String]) {
@@ -101,6 +102,28 @@ import Testing
         magic.playbookDirectory = project.directory
         let scope = LabModel.VariableScope(layers: scope(["port": 80, "x": .string(template)]).layers, magic: magic)
         #expect(try scope.variable("x") == expected)
+    }
+
+    @Test func aTemplateThatIncludesItselfIsTold() throws {
+        let project = try TestProject(["templates/a.j2": "{{ lookup('template', 'a.j2') }}"])
+        defer { project.remove() }
+        var magic = MagicVariables(inventory: Inventory(), hostName: nil)
+        magic.playbookDirectory = project.directory
+        let scope = LabModel.VariableScope(
+            layers: scope(["x": "{{ lookup('template', 'a.j2') }}"]).layers, magic: magic)
+        #expect(messages { _ = try scope.variable("x") }.first?.contains("includes itself by a lookup") == true)
+    }
+
+    @Test func aVeryLongWayIsTold() {
+        var values: ValueMap = [:]
+        for index in 0..<500 { values["v\(index)"] = .string("{{ v\(index + 1) }}") }
+        #expect(messages { _ = try scope(values).variable("v0") } == ["too many variables are made of each other"])
+    }
+
+    @Test func hostsWhoseVariablesUseEachOtherEnd() throws {
+        let inventory = try InventoryLoader().load(["a,b"])
+        let scope = scope(["x": "{{ hostvars.a.x | default('none') }}"], inventory: inventory, host: "a")
+        #expect(try scope.variable("x") == "none")
     }
 
     @Test func pipeIsRefusedWithASentence() {

@@ -23,12 +23,20 @@ final class SSHServer: Sendable {
     var log: String { String(decoding: (try? readFile(folder + "/sshd.log")) ?? [], as: UTF8.self) }
 
     /// Starts a server and waits until it answers.
-    init(options: [String] = [], knownHost: Bool = true) async throws {
+    init(options: [String] = [], knownHost: Bool = true, extraHostKey: String? = nil) async throws {
         folder = try temporaryFolder()
         port = try freePort()
         try shell("ssh-keygen -q -t ed25519 -N '' -f \(folder)/host_key")
         try shell("ssh-keygen -q -t ed25519 -N '' -f \(folder)/user_key")
         try shell("cp \(folder)/user_key.pub \(folder)/authorized_keys")
+        var options = options
+        if let extraHostKey {
+            try shell("ssh-keygen -q -t \(extraHostKey) -N '' -f \(folder)/extra_key")
+            options.append("HostKey \(folder)/extra_key")
+        }
+        try shell("ssh-keygen -q -t ed25519 -N '' -f \(folder)/ca")
+        let folder = folder
+        options = options.map { $0.replacing("ca.pub", with: folder + "/ca.pub").replacing("$FOLDER", with: folder) }
         let lines =
             options + [
                 "Port \(port)", "ListenAddress 127.0.0.1", "HostKey \(folder)/host_key",
@@ -51,9 +59,10 @@ final class SSHServer: Sendable {
 
     /// Starts a server for the length of `body`, and cleans up.
     static func with<T>(
-        options: [String] = [], knownHost: Bool = true, _ body: (SSHServer) async throws -> T
+        options: [String] = [], knownHost: Bool = true, extraHostKey: String? = nil,
+        _ body: (SSHServer) async throws -> T
     ) async throws -> T {
-        let server = try await SSHServer(options: options, knownHost: knownHost)
+        let server = try await SSHServer(options: options, knownHost: knownHost, extraHostKey: extraHostKey)
         do {
             let result = try await body(server)
             try server.stop()
@@ -71,6 +80,15 @@ final class SSHServer: Sendable {
         var status: Int32 = 0
         waitpid(pid, &status, 0)
         try shell("rm -rf \(folder)")
+    }
+
+    /// How many logins the server has accepted, and how many sessions were started in them.
+    var acceptedLogins: Int { log.split(whereSeparator: \.isNewline).count { $0.contains("Accepted publickey for") } }
+    var startedSessions: Int { log.split(whereSeparator: \.isNewline).count { $0.contains("Starting session:") } }
+
+    /// Signals the processes that serve connections: the listener's children and, where privileges are separated, theirs.
+    func signalConnections(_ signal: String) throws {
+        try shell("for p in $(pgrep -P \(pid)); do kill -\(signal) $(pgrep -x sshd -P $p) $p; done")
     }
 
     func endpoint(

@@ -70,8 +70,15 @@ struct ContentFile: Sendable {
             try await context.perform([["cp", "-p", "--", target, name]], subject: path)
             backupPath = name
         }
-        let file = FileAttributes(
-            mode: bits ?? (status.exists ? status.mode : nil), owner: attributes.owner, group: attributes.group)
+        let replacesLink = status.linkTarget != nil && !follow
+        let keeps = status.exists && !replacesLink
+        // A mode is set before the contents come, so that they are never readable for more people than they may be. The
+        // connection keeps the owner of an existing file only where no mode is given.
+        if keeps, let bits, bits != status.mode {
+            try await context.perform([["chmod", "--", octal(bits), target]], subject: path)
+        }
+        if replacesLink { try await context.perform([["rm", "-f", "--", target]], subject: path) }
+        let file = FileAttributes(mode: keeps ? nil : bits, owner: attributes.owner, group: attributes.group)
         let connection = try await context.connection()
         guard let validation else {
             try await connection.writeFile(bytes, to: target, attributes: file, become: context.become)
@@ -81,6 +88,7 @@ struct ContentFile: Sendable {
             throw ModuleError("validate needs %s where the path of the file belongs", failureClass: .input)
         }
         let candidate = target + ".labctl-new"
+        if keeps { try await context.perform([["cp", "-p", "--", target, candidate]], subject: candidate) }
         try await connection.writeFile(bytes, to: candidate, attributes: file, become: context.become)
         let command = validation.replacing("%s", with: ShellQuoting.quote(candidate))
         let result = try await connection.run(Command(.shell(command), become: context.become))
@@ -97,7 +105,8 @@ struct ContentFile: Sendable {
     /// Ansible's return values of a file.
     var values: ValueMap {
         var values: ValueMap = [
-            "dest": .string(path), "checksum": .string(checksum), "md5sum": .string(Checksum.of(bytes, .md5)),
+            "dest": .string(path), "path": .string(path), "checksum": .string(checksum),
+            "md5sum": .string(Checksum.of(bytes, .md5)),
             "size": .int(bytes.count), "state": "file",
         ]
         if status.exists {

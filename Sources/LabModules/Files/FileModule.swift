@@ -124,7 +124,11 @@ private struct FileState {
             throw ModuleError(
                 "\(path) is \(status.exists ? "a \(name(of: status))" : "absent"); state: file makes no files",
                 span: call.span, hint: "use copy or template to make a file, or state: touch for an empty one",
-                values: ["path": .string(path), "state": .string(status.exists ? name(of: status) : "absent")])
+                values: [
+                    "path": .string(path), "state": .string(status.exists ? name(of: status) : "absent"),
+                    "msg": .string(
+                        "file (\(path)) is \(status.exists ? name(of: status) : "absent"), cannot continue"),
+                ])
         }
         update(status, named: path)
     }

@@ -44,6 +44,11 @@ package struct ClusterLogin: Sendable {
     let call: ModuleCall
     let context: ModuleContext
 
+    package init(call: ModuleCall, context: ModuleContext) {
+        self.call = call
+        self.context = context
+    }
+
     /// The session of this call's cluster, made at its first use in the run.
     ///
     /// - Throws: `ModuleError` when there is no kubeconfig or it cannot be used; `ConnectionError`.

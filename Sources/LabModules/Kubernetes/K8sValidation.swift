@@ -12,37 +12,44 @@ struct K8sValidation {
         guard call["state"] != "absent" else { return [] }
         do {
             // What is only known later (a download, a file that an earlier task makes) is judged then.
-            if let manifests = try manifests() {
-                _ = try Intents.read(manifests, defaultNamespace: "default", keepsNulls: true)
+            guard let manifests = try manifests() else {
+                scope.record?.markIncomplete()
+                return []
             }
+            _ = try Intents.read(manifests, defaultNamespace: "default", keepsNulls: true)
+            return MetalLBObjects.check(call, manifests, in: scope)
         } catch let error as any DiagnosticError {
             return error.diagnostics
         } catch {
-            // A template that cannot be rendered before the run; its task tells then.
+            return []
         }
-        return MetalLBObjects.check(call, in: scope)
     }
 
     private func manifests() throws -> [Manifest]? {
         let source = ManifestSource(
             call: call, localFile: localFile,
             renderFile: { text, path, _ in
-                let rendered = try scope.render(text, path)
-                return rendered.string ?? rendered.json()
+                do {
+                    let rendered = try scope.render(text, path)
+                    return rendered.string ?? rendered.json()
+                } catch {
+                    throw NotYet()
+                }
             })
         do {
             return try source.local()
-        } catch is MissingFile {
+        } catch is NotYet {
             return nil
         }
     }
 
-    private struct MissingFile: Error {}
+    /// A file is not there yet, or a template uses what only the run can tell.
+    private struct NotYet: Error {}
 
     private func localFile(_ path: String, _ span: SourceSpan?) throws -> String {
         let candidates =
             path.hasPrefix("/") ? [path] : scope.searchPaths.map { $0.hasSuffix("/") ? $0 + path : "\($0)/\(path)" }
-        guard let found = candidates.first(where: { LocalFiles.status($0) != nil }) else { throw MissingFile() }
+        guard let found = candidates.first(where: { LocalFiles.status($0) != nil }) else { throw NotYet() }
         return found
     }
 }

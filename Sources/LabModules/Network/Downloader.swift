@@ -199,6 +199,8 @@ package struct Downloader: Sendable {
         var configuration = HTTPClient.Configuration(
             redirectConfiguration: .disallow, timeout: .init(connect: limit, read: limit))
         configuration.httpVersion = .http1Only
+        // One refusal is an answer; without this the client would go on trying for the whole time limit.
+        configuration.connectionPool.retryConnectionEstablishment = false
         if request.usesProxy, let proxy = ProxySettings(environment: environment).proxy(for: address) {
             configuration.proxy =
                 proxy.user.map {

@@ -222,16 +222,14 @@ private struct DownloadJob: Sendable {
             let temporary = temporaryPath
             defer { unlink(temporary) }
             download = try await downloader.download(request, to: temporary, mode: 0o600)
-            try await context.connection().writeFile(
-                LocalFiles.read(temporary), to: status.path,
-                attributes: FileAttributes(mode: mode, owner: attributes.owner, group: attributes.group),
-                become: context.become)
+            let file = ContentFile(
+                path: path, bytes: try LocalFiles.read(temporary), attributes: attributes, status: status)
+            _ = try await file.write(in: context, backup: false, follow: true)
         }
         values["checksum_src"] = .string(download.sha1)
-        values["checksum_dest"] = .string(download.sha1)
         values["md5sum"] = .string(download.md5)
         values["size"] = .int(download.size)
-        values["status_code"] = .int(download.status)
+        values["status_code"] = request.url.hasPrefix("file:") ? .some(.null) : .int(download.status)
         values["msg"] = .string("OK (\(download.size) bytes)")
         values["elapsed"] = .int(Int((ContinuousClock.now - start).components.seconds))
         return values

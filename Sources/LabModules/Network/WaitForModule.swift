@@ -106,11 +106,24 @@ private struct Wait {
         }
         return ModuleResult(
             changed: false,
-            values: [
+            values: try await pathValues().merging([
                 "state": .string(state), "port": call["port"] ?? nil, "path": call["path"] ?? nil,
                 "search_regex": call["search_regex"] ?? nil, "match_groups": .list(groups.map { .string($0) }),
                 "match_groupdict": [:], "elapsed": .int(Int((clock.now - start).components.seconds)),
-            ])
+            ]) { found, _ in found })
+    }
+
+    /// What Ansible adds to every result that has a `path`.
+    private func pathValues() async throws -> ValueMap {
+        guard case .path(let path) = target, wantsPresence else { return [:] }
+        let status = try await context.status(of: path, FileQuery(followsLinks: true))
+        guard status.exists else { return [:] }
+        return [
+            "state": .string(status.kind == .directory ? "directory" : "file"), "mode": .string(octal(status.mode)),
+            "size": .int(status.size), "uid": .int(status.userID), "gid": .int(status.groupID),
+            "owner": .string(status.owner ?? String(status.userID)),
+            "group": .string(status.group ?? String(status.groupID)),
+        ]
     }
 
     private var wantsPresence: Bool { state == "started" || state == "present" }

@@ -26,10 +26,12 @@ struct Updater {
         let last = owners.entries[manager]
         let merged = type.merge(live, config) ?? config
         owners.entries[manager] = ManagedFields.Entry(
-            fields: owned(type.fieldSet(of: config)), version: version, time: last?.time)
+            fields: type.fieldSet(of: config), version: version, time: last?.time)
         let object = prune(merged, owners: owners, last: last?.fields)
         try settle(&owners, live: live, object: object, manager: manager, isForced: isForced)
-        if owners.entries[manager]?.fields.isEmpty == true, last == nil { owners.entries[manager] = nil }
+        // Only now: while items are pruned, the applied `metadata.name` is what keeps `metadata`.
+        owners.entries[manager]?.fields = owned(type.fieldSet(of: config))
+        if owners.entries[manager]?.fields.isEmpty == true { owners.entries[manager] = nil }
         return (object, owners)
     }
 

@@ -134,7 +134,7 @@ private struct PatternBuilder {
 /// Runs a program over one text.
 final class Matcher {
     /// Steps of one search; catastrophic patterns reach it within about a second.
-    private static let maximumSteps = 20_000_000
+    private static let maximumSteps = 5_000_000
     private let program: PatternProgram
     private let code: [PatternProgram.Instruction]
     private let text: [Unicode.Scalar]

@@ -45,7 +45,8 @@ indirect enum PatternNode: Sendable {
         case .group(_, let node), .atomic(let node): return node.width
         case .repeated(let node, let min, let max, _):
             guard min == max, let width = node.width else { return nil }
-            return width * min
+            let (total, isOverflow) = width.multipliedReportingOverflow(by: min)
+            return isOverflow ? nil : total
         case .conditional(_, let yes, let no): return yes.width == no.width ? yes.width : nil
         case .backreference: return nil
         }

@@ -7,6 +7,8 @@ struct PatternParser {
     private(set) var groupCount = 0
     private(set) var names: [String: Int] = [:]
     private var openGroups: Set<Int> = []
+    /// Conditions may name groups that come later.
+    private var largestCondition = 0
 
     init(_ text: String, _ flags: PatternFlags) {
         self.scalars = Array(text.unicodeScalars)
@@ -31,6 +33,7 @@ struct PatternParser {
     mutating func parse() throws -> PatternNode {
         let node = try alternatives()
         guard index == scalars.count else { throw failure("a ')' has no '('") }
+        guard largestCondition <= groupCount else { throw failure("there is no group \(largestCondition)") }
         return node
     }
 
@@ -51,10 +54,7 @@ struct PatternParser {
                 continue
             }
             if flags.isVerbose, scalar == "#" {
-                while let next = current, next != "\n" {
-                    _ = next
-                    index += 1
-                }
+                while current != nil, current != "\n" { index += 1 }
                 continue
             }
             guard let atom = try atom() else { continue }
@@ -265,15 +265,13 @@ struct PatternParser {
             return try backreference(number)
         }
         if skip("#") {
-            while let scalar = current, scalar != ")" {
-                _ = scalar
-                index += 1
-            }
+            while current != nil, current != ")" { index += 1 }
             return try closed(.empty)
         }
         if skip("(") {
             let name = try name(until: ")")
             guard let number = Int(name) ?? names[name] else { throw failure("there is no group '\(name)'") }
+            largestCondition = max(largestCondition, number)
             let yes = try sequence()
             let no: PatternNode = skip("|") ? try sequence() : .empty
             return try closed(.conditional(number, yes, no))

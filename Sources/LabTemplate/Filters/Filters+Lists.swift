@@ -145,14 +145,15 @@ extension Filters {
                 Undefined(message: "there is no \(isMinimum ? "smallest" : "largest") item: the list is empty"))
     }
 
-    static func flattened(_ items: [Object], levels: Int?, skipsNulls: Bool) throws -> [Object] {
+    static func flattened(_ items: [Object], levels: Int?, skipsNulls: Bool, depth: Int = 0) throws -> [Object] {
+        guard depth < Limits.nesting else { throw Failure("the list is nested too deeply") }
         var result: [Object] = []
         for item in items {
             if skipsNulls {
                 if item.isNull || item.string == "None" || item.string == "null" { continue }
             }
             if let inner = item.sequence, levels.map({ $0 >= 1 }) ?? true {
-                result += try flattened(inner, levels: levels.map { $0 - 1 }, skipsNulls: skipsNulls)
+                result += try flattened(inner, levels: levels.map { $0 - 1 }, skipsNulls: skipsNulls, depth: depth + 1)
             } else {
                 result.append(item)
             }
@@ -189,9 +190,8 @@ extension Filters {
                 } else {
                     throw Failure(
                         "an item has no '\(key)'",
-                        hint: nearestName(to: key, among: dict.entries.keys.compactMap(\.canonicalText)).map {
-                            "did you mean '\($0)'?"
-                        } ?? "give skip_missing=True to leave such items out")
+                        hint: suggestion(for: key, among: current.keyTexts)
+                            ?? "give skip_missing=True to leave such items out")
                 }
             }
             guard case .list(let list) = current else {

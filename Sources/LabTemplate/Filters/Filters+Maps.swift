@@ -3,10 +3,7 @@ import OrderedCollections
 
 extension Filters {
     static let maps: [String: Filter] = [
-        "items": Filter(takesUndefined: true) { call in
-            if case .undefined = call.input { return .list([Object]()) }
-            return .list(try call.inputDict().entries.map { .tuple([$0.key.object, $0.value]) })
-        },
+        "items": Filter { .list(try $0.inputDict().entries.map { .tuple([$0.key.object, $0.value]) }) },
         "dictsort": Filter("case_sensitive", "by", "reverse") { call in
             let ignoresCase = try !call.flag(0)
             let by = try call.string(1) ?? "key"
@@ -73,12 +70,11 @@ extension Filters {
             for key in keys {
                 guard let next = try call.evaluator.item(key, of: current) else {
                     let name = try key.text()
-                    var candidates: [String] = []
-                    if case .dict(let dict) = current { candidates = dict.entries.keys.compactMap(\.canonicalText) }
+                    let owner = current
                     return .undefined(
                         Undefined(
-                            name: name, message: "\(current.typeName) has no '\(name)'",
-                            hint: nearestName(to: name, among: candidates).map { "did you mean '\($0)'?" }))
+                            name: name, message: "\(owner.typeName) has no '\(name)'",
+                            hint: suggestion(for: name, among: owner.keyTexts)))
                 }
                 current = next
             }
@@ -127,13 +123,14 @@ extension Filters {
 
     private static func merged(
         _ low: OrderedDictionary<DictKey, Object>, _ high: OrderedDictionary<DictKey, Object>, _ isRecursive: Bool,
-        _ merge: ListMerge
+        _ merge: ListMerge, depth: Int = 0
     ) throws -> OrderedDictionary<DictKey, Object> {
+        guard depth < Limits.nesting else { throw Failure("the maps are nested too deeply") }
         var result = low
         for (key, new) in high {
             switch (result[key], new) {
             case (.dict(let old)?, .dict(let new)) where isRecursive:
-                result[key] = .dict(DictBox(try merged(old.entries, new.entries, isRecursive, merge)))
+                result[key] = .dict(DictBox(try merged(old.entries, new.entries, isRecursive, merge, depth: depth + 1)))
             case (.list(let old)?, .list(let new)): result[key] = .list(try merged(old.items, new.items, merge))
             default: result[key] = new
             }

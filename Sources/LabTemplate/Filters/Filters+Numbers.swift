@@ -89,9 +89,14 @@ extension Filters {
         default: return fallback
         }
         guard number.isFinite else { return fallback }
-        guard let value = Int(exactly: number.rounded(.towardZero)) else {
-            throw Failure("the number does not fit into 64 bits")
-        }
+        guard let value = Int(exactly: number.rounded(.towardZero)) else { throw tooLarge }
+        return .int(value)
+    }
+
+    private static let tooLarge = Failure("the number does not fit into 64 bits")
+
+    private static func rounded(_ number: Double) throws -> Object {
+        guard let value = Int(exactly: number.rounded(.toNearestOrEven)) else { throw tooLarge }
         return .int(value)
     }
 
@@ -103,7 +108,8 @@ extension Filters {
             if let value = call.input.int {
                 // Python rounds integers to integers.
                 guard precision < 0, precision > -19 else { return .int(value) }
-                return .int(Int(Python.round(Double(value), digits: precision)))
+                guard let rounded = Int(exactly: Python.round(Double(value), digits: precision)) else { throw tooLarge }
+                return .int(rounded)
             }
             return .float(Python.round(try call.inputNumber(), digits: precision))
         case "ceil", "floor":
@@ -117,7 +123,7 @@ extension Filters {
     private static func fileSize(_ size: Double, isBinary: Bool) -> String {
         let base: Double = isBinary ? 1024 : 1000
         if size == 1 { return "1 Byte" }
-        if size < base { return "\(Int(size)) Bytes" }
+        if size < base { return "\(Int(exactly: size.rounded(.towardZero)) ?? 0) Bytes" }
         let prefixes = ["k", "M", "G", "T", "P", "E", "Z", "Y"]
         var unit = base
         var chosen = prefixes.count - 1
@@ -155,7 +161,7 @@ extension Filters {
             let number = match.text(1).flatMap(Double.init)
         else { throw wrong }
         guard let name = try match.text(2) ?? call.string(0) else {
-            return .int(Int(number.rounded(.toNearestOrEven)))
+            return try rounded(number)
         }
         guard let letter = name.uppercased().first, let unit = units.first(where: { $0.letter == letter }) else {
             throw wrong
@@ -170,7 +176,7 @@ extension Filters {
                 ][letter, default: ""] + (isBits ? "bit" : "byte")
             guard name == short || name.lowercased() == long else { throw wrong }
         }
-        return .int(Int((number * unit.size).rounded(.toNearestOrEven)))
+        return try rounded(number * unit.size)
     }
 }
 

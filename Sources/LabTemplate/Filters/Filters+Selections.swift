@@ -8,8 +8,13 @@ extension Filters {
         "groupby": Filter("attribute", "default", "case_sensitive", required: 1, body: groups),
     ]
 
+    /// What is false (none, zero, empty) gives no items, as in jinja2, whether it could be looped over or not.
+    private static func items(_ call: Call) throws -> [Object] {
+        try call.input.isTrue() ? try call.items() : []
+    }
+
     private static func map(_ call: Call) throws -> Object {
-        let items = try call.items()
+        let items = try items(call)
         guard let first = call.rest.first else {
             guard let path = call.extraKeywords.first(where: { $0.name == "attribute" })?.value else {
                 throw Failure("\(call.subject) needs the name of a filter, or attribute=…")
@@ -41,7 +46,7 @@ extension Filters {
         }
         let arguments = Arguments(positional: Array(rest), keywords: call.extraKeywords)
         return .list(
-            try call.items().filter { item in
+            try items(call).filter { item in
                 let subject = try path.map { try call.evaluator.path($0, in: item) } ?? item
                 guard let test else { return try subject.isTrue() == keeps }
                 return try call.evaluator.test(named: test, subject, arguments) == keeps

@@ -104,7 +104,7 @@ enum Filters {
         let end = try call.string(2) ?? "..."
         let leeway = try call.int(3) ?? 5
         let endLength = end.unicodeScalars.count
-        guard length >= endLength, leeway >= 0 else {
+        guard length >= endLength, leeway >= 0, length <= Int.max / 2, leeway <= Int.max / 2 else {
             throw Failure("\(call.subject) needs a length of at least \(endLength), and no negative leeway")
         }
         if text.count <= length + leeway { return .string(try call.inputString()) }

@@ -8,7 +8,7 @@ struct JSONText {
     private static let maximumDepth = 200
 
     init(indent: Int? = nil, sortsKeys: Bool = false) {
-        self.indent = indent
+        self.indent = indent.map { min(max($0, 0), 1000) }
         self.sortsKeys = sortsKeys
         self.itemSeparator = indent == nil ? ", " : ","
     }
@@ -32,7 +32,7 @@ struct JSONText {
 
     private func newLine(_ depth: Int, into result: inout String) {
         guard let indent else { return }
-        result += "\n" + String(repeating: " ", count: max(0, indent) * depth)
+        result += "\n" + String(repeating: " ", count: indent * depth)
     }
 
     private func write(_ object: Object, _ depth: Int, into result: inout String) throws {
@@ -76,7 +76,8 @@ struct JSONText {
             }
             if !entries.isEmpty { newLine(depth, into: &result) }
             result += "}"
-        case .range, .instance, .omit: throw Failure("\(object.typeName) cannot be written as JSON")
+        case .range: try write(.list(object.elements()), depth, into: &result)
+        case .instance, .omit: throw Failure("\(object.typeName) cannot be written as JSON")
         }
     }
 

@@ -26,11 +26,13 @@ enum PercentFormat {
         func number() throws -> Int {
             if index < scalars.count, scalars[index] == "*" {
                 index += 1
-                guard let value = try next().int else { throw Failure("'*' in a format needs an integer") }
+                guard let value = try next().int, value.magnitude <= Limits.width else {
+                    throw Failure("'*' in a format needs an integer that is not too large")
+                }
                 return value
             }
             var value = 0
-            while index < scalars.count, let digit = Character(scalars[index]).wholeNumberValue, value < 1_000_000 {
+            while index < scalars.count, let digit = Character(scalars[index]).wholeNumberValue, value < Limits.width {
                 value = value * 10 + digit
                 index += 1
             }
@@ -104,7 +106,9 @@ enum PercentFormat {
 
     private static func text(of value: Object, _ conversion: Unicode.Scalar, _ field: Field) throws -> String {
         if case .undefined(let undefined) = value { throw undefined.failure }
-        guard field.width <= Limits.textSize else { throw Failure("the width of the format is too large") }
+        guard field.width <= 10 * Limits.width, field.precision ?? 0 <= 10 * Limits.width else {
+            throw Failure("the width of the format is too large")
+        }
         switch conversion {
         case "s", "r", "a":
             var text = conversion == "s" ? try value.text() : try value.representation()

@@ -161,7 +161,7 @@ enum Python {
 
     /// `slice(start, stop, step).indices(count)` as the indices themselves.
     static func slice(count: Int, start: Int?, stop: Int?, step: Int?) throws -> [Int] {
-        let step = step ?? 1
+        let step = min(max(step ?? 1, -count - 1), count + 1)
         guard step != 0 else { throw Failure("the step of a slice cannot be zero") }
         func clamped(_ value: Int, _ low: Int, _ high: Int) -> Int {
             min(max(value < 0 ? value + count : value, low), high)

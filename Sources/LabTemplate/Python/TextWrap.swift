@@ -18,7 +18,7 @@ struct TextWrap {
                 chunks.removeLast()
             }
             if let next = chunks.last, next.count > width {
-                let room = max(1, width - length)
+                let room = width - length
                 if breaksLongWords {
                     var end = room
                     if breaksOnHyphens, next.count > room, let hyphen = next[..<room].lastIndex(of: "-"), hyphen > 0,

@@ -7,7 +7,9 @@ struct URLParts {
     private var fragment = ""
 
     init(_ text: String) {
-        var rest = Substring(text)
+        // As Python: no control characters or spaces before the URL, no line breaks and tabs in it.
+        let cleaned = text.unicodeScalars.drop { $0.value <= 0x20 }.filter { !["\t", "\r", "\n"].contains($0) }
+        var rest = Substring(cleaned.map(String.init).joined())
         if let colon = rest.firstIndex(of: ":"), let first = rest.first, first.isASCII, first.isLetter,
             rest[..<colon].allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || "+-.".contains($0)) })
         {

@@ -60,7 +60,7 @@ struct Call {
                     "\(subject) has no argument '\(name)'",
                     hint: parameters.isEmpty
                         ? nil
-                        : nearestName(to: name, among: parameters).map { "did you mean '\($0)'?" }
+                        : suggestion(for: name, among: parameters)
                             ?? "its parameters are \(parameters.joined(separator: ", "))")
             }
         }

@@ -7,49 +7,81 @@ extension Evaluator {
         switch expression.kind {
         case .constant(let value): return Object(value)
         case .name(let name):
-            return try located(expression) {
-                try variable(name) ?? .undefined(undefined(name, at: expression.range))
+            let value = try located(expression) { try variable(name) }
+            guard let value else { return .undefined(undefined(name, at: expression.range)) }
+            if case .undefined(var undefined) = value, undefined.range == nil {
+                undefined.range = expression.range
+                return .undefined(undefined)
             }
-        default: return try located(expression) { try descend { try compound(expression) } }
+            return value
+        default: break
+        }
+        do {
+            try enter()
+            defer { leave() }
+            return try compound(expression)
+        } catch {
+            throw place(error, at: expression.range)
         }
     }
 
     private func compound(_ expression: Expression) throws -> Object {
         switch expression.kind {
         case .constant, .name: return try evaluate(expression)
-        case .list(let items): return .list(try items.map(evaluate))
-        case .tuple(let items): return .tuple(try items.map(evaluate))
+        case .embedded(let text): return Object(try Template.parse(text).render(scope))
+        case .list(let items): return .list(try evaluated(items))
+        case .tuple(let items): return .tuple(try evaluated(items))
         case .dict(let entries): return try dict(entries)
-        case .attribute(let base, let name): return try attribute(name, of: try evaluate(base), expression, base)
-        case .item(let base, let key):
-            return try item(try evaluate(key), of: try evaluate(base), expression, base)
-        case .slice(let base, let start, let stop, let step):
-            return try slice(
-                try evaluate(base), try start.map(evaluate), try stop.map(evaluate), try step.map(evaluate))
+        case .attribute(let base, let name): return try attribute(name, expression, base)
+        case .item(let base, let key): return try item(key, expression, base)
+        case .slice(let base, let start, let stop, let step): return try slice(base, start, stop, step)
         case .call(let callee, let arguments): return try call(callee, arguments)
         case .filter(let input, let use): return try filter(try evaluate(input), use)
         case .test(let subject, let use): return .bool(try test(try evaluate(subject), use))
         case .negate(let operand): return try Operators.negate(try evaluate(operand))
         case .plus(let operand): return try Operators.plus(try evaluate(operand))
-        case .binary(let op, let left, let right):
-            return try Operators.apply(op, try evaluate(left), try evaluate(right))
-        case .concatenation(let parts): return .string(try parts.map { try text(of: $0) }.joined())
+        case .binary(let op, let left, let right): return try binary(op, left, right)
+        case .concatenation(let parts): return try concatenation(parts)
         case .comparison(let first, let operands): return .bool(try compare(first, operands))
         case .not(let operand): return .bool(!(try truth(of: operand)))
-        case .and(let left, let right):
-            let value = try evaluate(left)
-            return try located(left) { try value.isTrue() } ? try evaluate(right) : value
-        case .or(let left, let right):
-            let value = try evaluate(left)
-            return try located(left) { try value.isTrue() } ? value : try evaluate(right)
+        case .and(let left, let right): return try logical(left, right, isAnd: true)
+        case .or(let left, let right): return try logical(left, right, isAnd: false)
         case .conditional(let test, let then, let otherwise):
-            if try truth(of: test) { return try evaluate(then) }
-            if let otherwise { return try evaluate(otherwise) }
-            // Not undefined, as in jinja2: Ansible lets no filter catch it.
-            throw Failure(
-                "the condition is false and there is no 'else'", hint: "add an 'else' with the other value",
-                range: expression.range)
+            return try conditional(test, then, otherwise)
         }
+    }
+
+    // Each kind has a function of its own, which keeps the stack of the recursion small.
+
+    private func evaluated(_ items: [Expression]) throws -> [Object] {
+        var result: [Object] = []
+        result.reserveCapacity(items.count)
+        for item in items { result.append(try evaluate(item)) }
+        return result
+    }
+
+    private func binary(_ op: BinaryOperator, _ left: Expression, _ right: Expression) throws -> Object {
+        let left = try evaluate(left)
+        return try Operators.apply(op, left, try evaluate(right))
+    }
+
+    private func concatenation(_ parts: [Expression]) throws -> Object {
+        var result = ""
+        for part in parts { result += try text(of: part) }
+        return .string(result)
+    }
+
+    private func logical(_ left: Expression, _ right: Expression, isAnd: Bool) throws -> Object {
+        let value = try evaluate(left)
+        return try located(left) { try value.isTrue() } == isAnd ? try evaluate(right) : value
+    }
+
+    private func conditional(_ test: Expression, _ then: Expression, _ otherwise: Expression?) throws -> Object {
+        if try truth(of: test) { return try evaluate(then) }
+        if let otherwise { return try evaluate(otherwise) }
+        // Not undefined, as in jinja2: Ansible lets no filter catch it.
+        throw Failure(
+            "the condition is false and there is no 'else'", hint: "add an 'else' with the other value")
     }
 
     private func text(of expression: Expression) throws -> String {
@@ -83,9 +115,8 @@ extension Evaluator {
     // MARK: Attributes and items
 
     /// Methods first, then items, as in jinja2's getattr.
-    private func attribute(_ name: String, of object: Object, _ expression: Expression, _ base: Expression) throws
-        -> Object
-    {
+    private func attribute(_ name: String, _ expression: Expression, _ base: Expression) throws -> Object {
+        let object = try evaluate(base)
         if case .undefined = object { return object }
         if let method = try Methods.attribute(name, of: object) { return method }
         if case .dict(let dict) = object, let value = dict[name] { return value }
@@ -93,7 +124,9 @@ extension Evaluator {
     }
 
     /// Items first, then methods, as in jinja2's getitem.
-    private func item(_ key: Object, of object: Object, _ expression: Expression, _ base: Expression) throws -> Object {
+    private func item(_ key: Expression, _ expression: Expression, _ base: Expression) throws -> Object {
+        let object = try evaluate(base)
+        let key = try evaluate(key)
         if case .undefined = object { return object }
         if case .undefined = key { return key }
         if let value = try item(key, of: object) { return value }
@@ -129,11 +162,9 @@ extension Evaluator {
 
     private func missing(_ name: String, in object: Object, _ expression: Expression, _ base: Expression) -> Undefined {
         let owner = excerpt(base.range).map { "'\($0)'" } ?? object.typeName
-        var candidates: [String] = []
         var message = "\(owner) has no '\(name)'"
         switch object {
-        case .dict(let dict):
-            candidates = dict.untouched.map { Array($0.keys) } ?? dict.entries.keys.compactMap(\.canonicalText)
+        case .dict: break
         case .list, .tuple:
             if let count = try? object.length(), Int(name) != nil {
                 message = "\(owner) has no item \(name): it has \(count) item\(count == 1 ? "" : "s")"
@@ -144,7 +175,7 @@ extension Evaluator {
         }
         return Undefined(
             name: excerpt(expression.range) ?? name, message: message,
-            hint: nearestName(to: name, among: candidates).map { "did you mean '\($0)'?" }, range: expression.range)
+            hint: suggestion(for: name, among: object.keyTexts), range: expression.range)
     }
 
     /// Follows a dotted path (`attribute='spec.ports.0'`), as jinja2's make_attrgetter.
@@ -168,16 +199,22 @@ extension Evaluator {
             } else if let fallback {
                 current = fallback
             } else {
-                var keys: [String] = []
-                if case .dict(let dict) = current { keys = dict.entries.keys.compactMap(\.canonicalText) }
                 let name = try part.text()
+                let owner = current
                 return .undefined(
                     Undefined(
-                        name: name, message: "\(current.typeName) in the list has no '\(name)'",
-                        hint: nearestName(to: name, among: keys).map { "did you mean '\($0)'?" }))
+                        name: name, message: "\(owner.typeName) in the list has no '\(name)'",
+                        hint: suggestion(for: name, among: owner.keyTexts)))
             }
         }
         return current
+    }
+
+    private func slice(_ base: Expression, _ start: Expression?, _ stop: Expression?, _ step: Expression?) throws
+        -> Object
+    {
+        let object = try evaluate(base)
+        return try slice(object, try start.map(evaluate), try stop.map(evaluate), try step.map(evaluate))
     }
 
     private func slice(_ object: Object, _ start: Object?, _ stop: Object?, _ step: Object?) throws -> Object {
@@ -244,7 +281,7 @@ extension Evaluator {
             return try instance.call(evaluated, in: self)
         case .undefined(var undefined):
             if case .name(let name) = callee.kind, Registry.filter(named: name) != nil {
-                undefined.hint = "'\(name)' is a filter: write '… | \(name)'"
+                undefined.hint = { "'\(name)' is a filter: write '… | \(name)'" }
             }
             throw undefined.failure
         default:
@@ -272,10 +309,13 @@ extension Evaluator {
             if case .undefined = input { return input }
             if let undefined = arguments.firstUndefined { return undefined }
         }
-        return try filter.body(
+        let result = try filter.body(
             try Call(
                 "the filter '\(name)'", input: input, arguments, parameters: filter.parameters,
                 required: filter.required, isVariadic: filter.isVariadic, evaluator: self))
+        // What filters give is never lazy.
+        if case .range = result { return .list(try result.elements()) }
+        return result
     }
 
     func apply(_ test: Test, named name: String, to subject: Object, _ arguments: Arguments) throws -> Bool {

@@ -29,12 +29,19 @@ final class Evaluator {
         }
     }
 
-    func descend<Result>(_ body: () throws -> Result) throws -> Result {
-        depth += 1
-        defer { depth -= 1 }
-        guard depth <= Limits.depth else {
+    /// Counts one level of recursion; `leave` ends it.
+    func enter() throws {
+        guard depth < Limits.depth else {
             throw Failure("the template is nested too deeply", hint: "does a macro call itself without an end?")
         }
+        depth += 1
+    }
+
+    func leave() { depth -= 1 }
+
+    func descend<Result>(_ body: () throws -> Result) throws -> Result {
+        try enter()
+        defer { leave() }
         return try body()
     }
 
@@ -46,16 +53,22 @@ final class Evaluator {
 
     func outerVariable(_ name: String) throws -> Object? {
         if let known = variables[name] { return known }
-        let value = try scope.variable(name).map { Object($0) }
+        let value: Object?
+        do {
+            value = try scope.variable(name).map { Object($0) }
+        } catch let error as TemplateError {
+            // As in Ansible, a variable whose template misses another one is undefined itself.
+            guard case .undefined(let missing) = error.kind else { throw error }
+            value = .undefined(Undefined(name: missing, message: error.diagnostic.message, cause: error))
+        }
         variables[name] = .some(value)
         return value
     }
 
     func undefined(_ name: String, at range: Range<Int>) -> Undefined {
-        let candidates = frame.names + scope.names + Globals.names
-        return Undefined(
+        Undefined(
             name: name, message: "'\(name)' is undefined",
-            hint: nearestName(to: name, among: candidates).map { "did you mean '\($0)'?" }, range: range)
+            hint: suggestion(for: name, among: self.frame.names + self.scope.names + Globals.names), range: range)
     }
 
     /// Runs a body with variables of its own.
@@ -134,16 +147,14 @@ final class Evaluator {
     }
 
     func located<Result>(_ range: Range<Int>, _ body: () throws -> Result) throws -> Result {
-        do {
-            return try body()
-        } catch var failure as Failure {
-            if failure.range == nil { failure.range = range }
-            throw failure
-        } catch {
-            var failure = Failure(passingOn: error)
-            failure.range = range
-            throw failure
-        }
+        do { return try body() } catch { throw place(error, at: range) }
+    }
+
+    /// An error with a place, if it has none yet.
+    func place(_ error: any Error, at range: Range<Int>) -> Failure {
+        var failure = error as? Failure ?? Failure(passingOn: error)
+        if failure.range == nil { failure.range = range }
+        return failure
     }
 
     // MARK: Assignments

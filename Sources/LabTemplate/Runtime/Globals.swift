@@ -35,6 +35,9 @@ enum Globals {
         guard let first = try call.int(0) else { throw Failure("range() needs an integer") }
         let step = try call.int(2) ?? 1
         guard step != 0 else { throw Failure("the step of range() cannot be zero") }
+        guard [first, try call.int(1) ?? 0, step].allSatisfy({ $0.magnitude < 1 << 62 }) else {
+            throw Failure("the numbers of range() are too large")
+        }
         if let stop = try call.int(1) { return .range(PythonRange(start: first, stop: stop, step: step)) }
         return .range(PythonRange(start: 0, stop: first, step: 1))
     }
@@ -150,7 +153,7 @@ enum Globals {
             if let fallback { return Object(fallback) }
             throw Failure(
                 "'\(name)' is undefined", kind: .undefined(name),
-                hint: nearestName(to: name, among: evaluator.scope.names).map { "did you mean '\($0)'?" })
+                hint: suggestion(for: name, among: evaluator.scope.names))
         }
     }
 }

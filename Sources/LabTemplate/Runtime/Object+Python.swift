@@ -89,6 +89,12 @@ extension Object {
         }
     }
 
+    /// The keys of a dict as texts, for "did you mean".
+    var keyTexts: [String] {
+        guard case .dict(let dict) = self else { return [] }
+        return dict.untouched.map { Array($0.keys) } ?? dict.entries.keys.compactMap(\.canonicalText)
+    }
+
     /// What Python's `str()` gives.
     func text() throws -> String {
         switch self {
@@ -102,7 +108,7 @@ extension Object {
 
     /// What Python's `repr()` gives.
     func representation(depth: Int = 0) throws -> String {
-        guard depth < 200 else { throw Failure("the value is nested too deeply to be shown") }
+        guard depth < Limits.nesting else { throw Self.tooDeep }
         switch self {
         case .undefined(let undefined): throw undefined.failure
         case .omit: throw Failure("'omit' cannot be a part of a text")
@@ -130,7 +136,8 @@ extension Object {
     }
 
     /// Python's `==`: never fails, unlike types are unequal, numbers and booleans compare by value.
-    func isEqual(to other: Object) throws -> Bool {
+    func isEqual(to other: Object, depth: Int = 0) throws -> Bool {
+        guard depth < Limits.nesting else { throw Self.tooDeep }
         switch (self, other) {
         case (.undefined(let undefined), _), (_, .undefined(let undefined)): throw undefined.failure
         case (.null, .null), (.omit, .omit): return true
@@ -138,14 +145,14 @@ extension Object {
         case (.string(let a), .string(let b)): return a == b
         case (.list(let a), .list(let b)):
             if a === b { return true }
-            return try Self.areEqual(a.items, b.items)
-        case (.tuple(let a), .tuple(let b)): return try Self.areEqual(a.items, b.items)
+            return try Self.areEqual(a.items, b.items, depth: depth + 1)
+        case (.tuple(let a), .tuple(let b)): return try Self.areEqual(a.items, b.items, depth: depth + 1)
         case (.dict(let a), .dict(let b)):
             guard a.count == b.count else { return false }
             if a === b { return true }
             let others = b.entries
             for (key, value) in a.entries {
-                guard let match = others[key], try value.isEqual(to: match) else { return false }
+                guard let match = others[key], try value.isEqual(to: match, depth: depth + 1) else { return false }
             }
             return true
         case (.range(let a), .range(let b)):
@@ -157,16 +164,19 @@ extension Object {
         }
     }
 
-    static func areEqual(_ a: [Object], _ b: [Object]) throws -> Bool {
+    private static let tooDeep = Failure("the value is nested too deeply", hint: "does a list contain itself?")
+
+    static func areEqual(_ a: [Object], _ b: [Object], depth: Int = 0) throws -> Bool {
         guard a.count == b.count else { return false }
-        for (first, second) in zip(a, b) where try !first.isEqual(to: second) { return false }
+        for (first, second) in zip(a, b) where try !first.isEqual(to: second, depth: depth) { return false }
         return true
     }
 
     /// Python's `<`: numbers, strings by code point, lists and tuples item by item.
     ///
     /// - Throws: for unlike types.
-    func isLess(than other: Object, sign: String = "<") throws -> Bool {
+    func isLess(than other: Object, sign: String = "<", depth: Int = 0) throws -> Bool {
+        guard depth < Limits.nesting else { throw Self.tooDeep }
         switch (self, other) {
         case (.undefined(let undefined), _), (_, .undefined(let undefined)): throw undefined.failure
         case (.int(let a), .int(let b)): return a < b
@@ -174,7 +184,7 @@ extension Object {
         case (.list, .list), (.tuple, .tuple):
             let (a, b) = (sequence ?? [], other.sequence ?? [])
             for (first, second) in zip(a, b) where try !first.isEqual(to: second) {
-                return try first.isLess(than: second, sign: sign)
+                return try first.isLess(than: second, sign: sign, depth: depth + 1)
             }
             return a.count < b.count
         default:
@@ -239,8 +249,8 @@ extension Object {
             return dict.contains(key)
         case .range(let range):
             guard let value = item.int, range.count > 0 else { return false }
-            let offset = value - range.start
-            return offset % range.step == 0 && (0..<range.count).contains(offset / range.step)
+            let (offset, isOverflow) = value.subtractingReportingOverflow(range.start)
+            return !isOverflow && offset % range.step == 0 && (0..<range.count).contains(offset / range.step)
         default: throw Failure("'in' needs a string, a list or a map on its right, not \(typeName)")
         }
     }
@@ -248,7 +258,8 @@ extension Object {
     /// The value as it leaves the template: tuples become lists, omitted items are left out.
     ///
     /// - Throws: when something undefined, or something that only exists inside templates, is in it.
-    func value() throws -> Value {
+    func value(depth: Int = 0) throws -> Value {
+        guard depth < Limits.nesting else { throw Self.tooDeep }
         switch self {
         case .undefined(let undefined): throw undefined.failure
         case .omit: return .string(OmitMarker.text)
@@ -259,15 +270,15 @@ extension Object {
         case .string(let text): return .string(text)
         case .list(let list):
             if let values = list.untouched { return .list(values) }
-            return .list(try Self.values(list.items))
-        case .tuple(let tuple): return .list(try Self.values(tuple.items))
+            return .list(try Self.values(list.items, depth + 1))
+        case .tuple(let tuple): return .list(try Self.values(tuple.items, depth + 1))
         case .dict(let dict):
             if let entries = dict.untouched { return .map(entries) }
             var result = ValueMap(minimumCapacity: dict.count)
             for (key, value) in dict.entries {
                 if case .omit = value { continue }
                 guard let text = key.canonicalText else { throw Failure("a tuple cannot be a key of the result") }
-                result[text] = try value.value()
+                result[text] = try value.value(depth: depth + 1)
             }
             return .map(result)
         case .range: throw Failure("a range cannot be the result of a template", hint: "add '| list'")
@@ -277,12 +288,12 @@ extension Object {
         }
     }
 
-    private static func values(_ items: [Object]) throws -> [Value] {
+    private static func values(_ items: [Object], _ depth: Int) throws -> [Value] {
         var result: [Value] = []
         result.reserveCapacity(items.count)
         for item in items {
             if case .omit = item { continue }
-            result.append(try item.value())
+            result.append(try item.value(depth: depth))
         }
         return result
     }

@@ -124,7 +124,11 @@ enum Operators {
             guard b != 0 else { throw Failure("division by zero") }
             return .float(floorModulo(a, b))
         case .power:
+            guard a != 0 || b >= 0 else { throw Failure("division by zero") }
             let result = pow(a, b)
+            guard result.isFinite || !a.isFinite || !b.isFinite || result.isNaN else {
+                throw Failure("the result is too large")
+            }
             guard !result.isNaN || a.isNaN || b.isNaN else { throw Failure("the result is a complex number") }
             return .float(result)
         }

@@ -46,7 +46,7 @@ enum Registry {
     private static let filters: [String: Filter] = merged([
         Filters.texts, Filters.numbers, Filters.lists, Filters.selections, Filters.sets, Filters.maps,
         Filters.encodings,
-        Filters.expressions, Filters.paths, Filters.values,
+        Filters.expressions, Filters.paths, Filters.values, Filters.random,
     ])
 
     private static let tests: [String: Test] = merged([Tests.types, Tests.comparisons, Tests.results, Tests.texts])
@@ -68,8 +68,6 @@ enum Registry {
 
     /// Filters that exist elsewhere, and what can be said about them.
     private static let elsewhere: [String: String] = [
-        "random": "a run has to give the same result twice: give it a seed, or choose with another filter",
-        "shuffle": "a run has to give the same result twice",
         "json_query": "use selectattr, map and the like; filters of community.general are not available",
         "password_hash": "hash the password beforehand and keep the hash in a variable",
         "vault": "vaults are not available in templates",
@@ -93,7 +91,7 @@ enum Registry {
             failure.hint = "did you mean '\(last)'?"
         } else {
             failure.hint =
-                nearestName(to: plain, among: filters.keys.sorted()).map { "did you mean '\($0)'?" }
+                suggestion(for: plain, among: filters.keys.sorted())
                 ?? (tests[plain] != nil ? "'\(plain)' is a test: write 'is \(plain)'" : nil)
         }
         return failure
@@ -107,7 +105,7 @@ enum Registry {
             failure.hint = "did you mean '\(last)'?"
         } else {
             failure.hint =
-                nearestName(to: plain, among: tests.keys.sorted()).map { "did you mean '\($0)'?" }
+                suggestion(for: plain, among: tests.keys.sorted())
                 ?? (filters[plain] != nil ? "'\(plain)' is a filter: write '… | \(plain)'" : nil)
         }
         return failure

@@ -101,7 +101,7 @@ enum StringMethods {
         "ljust": (["width", "fillchar"], 1, { .string(try padded($0, $1, .left)) }),
         "rjust": (["width", "fillchar"], 1, { .string(try padded($0, $1, .right)) }),
         "zfill": (["width"], 1, { .string(try zeroFilled($0, try $1.int(0) ?? 0)) }),
-        "expandtabs": (["tabsize"], 0, { .string(expanded($0, try $1.int(0) ?? 8)) }),
+        "expandtabs": (["tabsize"], 0, { .string(expanded($0, min(try $1.int(0) ?? 8, 1000))) }),
     ]
 
     // MARK: Characters

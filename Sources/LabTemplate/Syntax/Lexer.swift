@@ -26,8 +26,9 @@ struct Lexer {
     }
 
     /// Tokens of a text with tags.
-    static func template(_ source: [UInt8], options: TemplateOptions) throws -> [Token] {
+    static func template(_ source: [UInt8], from start: Int = 0, options: TemplateOptions) throws -> [Token] {
         var lexer = Lexer(source, options: options)
+        lexer.position = start
         try lexer.root()
         lexer.tokens.append(Token(kind: .end, range: source.count..<source.count))
         return lexer.tokens

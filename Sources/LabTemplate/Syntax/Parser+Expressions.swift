@@ -1,7 +1,8 @@
 import LabCore
 
 extension Parser {
-    private func make(_ kind: Expression.Kind, from start: Int) -> Expression {
+    /// Mutating, so that arguments that read tokens are evaluated before the end of the range is looked at.
+    private mutating func make(_ kind: Expression.Kind, from start: Int) -> Expression {
         Expression(kind: kind, range: start..<max(lastEnd, start))
     }
 
@@ -158,7 +159,7 @@ extension Parser {
                 text += more
                 advance()
             }
-            return make(.constant(.string(text)), from: start)
+            return make(literal(text), from: start)
         case .integer(let value):
             advance()
             return make(.constant(.int(value)), from: start)
@@ -222,7 +223,14 @@ extension Parser {
             } else if current.isOperator(.leftBracket) {
                 result = try subscription(result, from: start)
             } else if current.isOperator(.leftParenthesis) {
-                result = make(.call(result, try arguments()), from: start)
+                var arguments = try arguments()
+                if case .name(let name) = result.kind, ["lookup", "query", "q"].contains(name) {
+                    arguments.positional = arguments.positional.map { argument in
+                        guard case .constant(.string(let text)) = argument.kind else { return argument }
+                        return Expression(kind: literal(text, isLookupTerm: true), range: argument.range)
+                    }
+                }
+                result = make(.call(result, arguments), from: start)
             } else {
                 return result
             }

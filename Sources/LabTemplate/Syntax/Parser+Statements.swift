@@ -66,7 +66,7 @@ extension Parser {
         ]
         return Failure(
             "unknown statement '\(tag)'", kind: .syntax,
-            hint: nearestName(to: tag, among: known).map { "did you mean '\($0)'?" }, range: range)
+            hint: suggestion(for: tag, among: known), range: range)
     }
 
     private mutating func conditionStatement() throws -> Statement {

@@ -3,7 +3,7 @@ import LabCore
 /// Builds the syntax tree from tokens: jinja2's grammar (parser.py of version 3.1).
 struct Parser {
     /// How deeply expressions and statements may be nested.
-    static let maximumNesting = 100
+    static let maximumNesting = 60
 
     private let tokens: [Token]
     private var index = 0
@@ -23,7 +23,21 @@ struct Parser {
         let range: Range<Int>
     }
 
-    init(_ tokens: [Token]) { self.tokens = tokens }
+    /// Whether string literals with `{{ }}` in them are templates themselves, as in Ansible's conditions.
+    private let rendersStrings: Bool
+
+    init(_ tokens: [Token], rendersStrings: Bool = false) {
+        self.tokens = tokens
+        self.rendersStrings = rendersStrings
+    }
+
+    /// A string literal, or the template that it holds.
+    func literal(_ text: String, isLookupTerm: Bool = false) -> Expression.Kind {
+        guard rendersStrings || isLookupTerm, text.contains("{{") || text.contains("{%") else {
+            return .constant(.string(text))
+        }
+        return .embedded(text)
+    }
 
     var current: Token { tokens[min(index, tokens.count - 1)] }
     var next: Token { tokens[min(index + 1, tokens.count - 1)] }

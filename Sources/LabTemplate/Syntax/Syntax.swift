@@ -4,6 +4,8 @@ import LabCore
 struct Expression: Sendable {
     indirect enum Kind: Sendable {
         case constant(Value)
+        /// A string literal that is a template itself.
+        case embedded(String)
         case name(String)
         case list([Expression])
         case tuple([Expression])

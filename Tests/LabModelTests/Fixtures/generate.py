@@ -124,6 +124,57 @@ def precedence():
             write("expected/precedence.json", json.load(file))
 
 
+def site():
+    """The order in which tasks run, and the tags of each."""
+    command = ["ansible-playbook", "-i", "localhost,", "-c", "local", "site/site.yml"]
+    env = ansible_environment()
+    listed = subprocess.run(command + ["--list-tasks"], cwd=HERE, env=env, capture_output=True, text=True, check=True).stdout
+    tags = []
+    for line in listed.splitlines():
+        if line.startswith("      ") and "\tTAGS: [" in line:
+            name, names = line.strip().split("\tTAGS: [")
+            tags.append({"name": name, "tags": sorted(names.rstrip("]").split(", "))})
+    out = subprocess.run(
+        command + ["-e", '{"a": true}'], cwd=HERE, env=env, capture_output=True, text=True, check=True).stdout
+    order = [line[len("TASK ["):line.rindex("]")] for line in out.splitlines() if line.startswith("TASK [")]
+    write("expected/site.json", {"order": order, "tags": tags})
+
+
+def splitting():
+    """How Ansible reads one-line arguments, host ranges and values of INI inventories."""
+    from ansible._internal._datatag._tags import Origin
+    from ansible.parsing.splitter import parse_kv
+    from ansible.plugins.inventory import expand_hostname_range
+    from ansible.plugins.inventory.ini import InventoryModule
+
+    lines = [
+        "src=a dest=b", "src=a dest='b c'", 'src="a b" mode=0644', "a=b=c", "msg={{ x }} y=1",
+        "msg='{{ a }} {{ b }}' c=d", "msg={{ a | default('x y') }} z", "ls -l", "ls -l creates=/x",
+        "echo a=b chdir=/tmp c", "echo 'a b'  \"c  d\"", "one\ntwo three\n", "creates='/a b' sh -c 'x y'",
+        "a\\=b c=d", "x='it''s'", "text=a\\nb", "path=C:\\\\x", "a= b", "=x", "k='v\"w'", "list=[1, 2]",
+        "{% if a %}b c{% endif %} d=e", "executable=/bin/bash echo x=y", "a=1 a=2", "uni=\\u00e9 hex=\\x41",
+        'quoted="a\\"b"', "tail=x\\", "removes=/y", "stdin='a=b c' cat",
+    ]
+    ranges = [
+        "w[1:3]", "w[01:03]", "w[a:c]", "[a:b][1:2]", "n[1:9:4]x", "n[:2]", "x-[08:10].lab", "y[A:C]", "z[y:B]", "p[0:0]",
+    ]
+    values = [
+        "1", "-1", "+2", "0", "00", "0644", "1_000", "1__0", "0x1F", "0o17", "0b11", "1.5", ".5", "5.", "1e3", "1e-3",
+        "-0.5", "'a'", '"a"', "'a' 'b'", "'a\\nb'", '"a\\tb"', "'\\x41'", "'\\u00e9'", "True", "true", "False", "None",
+        "null", "yes", "[1, 2]", "[1, 'a', None]", "[]", "[1,]", "(1, 2)", "(1)", "(1,)", "()", "{'a': 1}", "{}",
+        "{'a': [1, {'b': 2}]}", "{1}", "[1", "a b", "a=b", "'a", "1 2", "hello", "[a]", "1.2.3", "12:30", "0.14.9", "1,2",
+        "~", "- 1", "--1", "1L", "nan", "Truex", "1 # c", "{{ x }}", "[{{ x }}]", "'it''s'", "'\\q'", "{'a': 1, 'a': 2}",
+        "[1, [2, (3, 4)]]", "-", "'", "r'a\\b'", "b'a'", "f'a'", "1+1", "...",
+    ]
+    module = InventoryModule()
+    module._origin = Origin(path="/x")
+    write("expected/splitting.json", {
+        "arguments": [{"text": t, "command": parse_kv(t, check_raw=True), "module": parse_kv(t)} for t in lines],
+        "ranges": [{"text": r, "names": expand_hostname_range(r)} for r in ranges],
+        "values": [{"text": v, "value": module._parse_value(v)} for v in values],
+    })
+
+
 def write(path, value):
     path = os.path.join(HERE, path)
     os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -136,4 +187,6 @@ if __name__ == "__main__":
     os.chdir(HERE)
     inventories()
     precedence()
+    site()
+    splitting()
     sys.exit(0)

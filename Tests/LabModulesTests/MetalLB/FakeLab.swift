@@ -3,7 +3,7 @@ import LabCore
 @testable import LabModules
 
 /// A cluster that holds what it is given, with a stand-in for MetalLB that can be told to misbehave.
-actor FakeCluster: ClusterAccess {
+actor FakeCluster: ClusterObjects {
     struct Behaviour: Sendable {
         /// What a probe's Service gets; nil gives no address.
         var address: String? = "192.168.56.200"

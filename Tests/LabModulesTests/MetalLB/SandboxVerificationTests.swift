@@ -20,49 +20,51 @@ private struct NoLaptop: Connection {
     func close() async {}
 }
 
+func sandboxClient(of server: SandboxAPIServer) async throws -> KubeClient {
+    let file = SourceFile(path: "<kubeconfig>", text: server.kubeconfig())
+    let document = try #require(try YAML.load(file, schema: .kubernetes).first)
+    let kubeconfig = try await Kubeconfig.resolve(document, path: "<kubeconfig>") { _ in [] }
+    return try KubeClient(kubeconfig) { host, port in try await DirectChannel.open(host: host, port: port) }
+}
+
+func apply(_ manifests: [Manifest], _ client: KubeClient) async throws {
+    let engine = ApplyEngine(client: client, settings: ApplySettings(method: .serverSide(force: true)))
+    let intents = try Intents.read(manifests, defaultNamespace: "default")
+    _ = try await engine.apply(try await engine.plan(intents))
+}
+
+/// A cluster with MetalLB 0.14.9, a pool and its advertisement.
+func withSandboxLab(
+    host: String = "127.0.0.1", port: Int = 0, _ body: (KubeClient, SandboxAPIServer) async throws -> Void
+) async throws {
+    var options = ClusterOptions()
+    options.delays = .each(.milliseconds(2))
+    let server = try await SandboxAPIServer.start(options: options, host: host, port: port)
+    let client = try await sandboxClient(of: server)
+    do {
+        let path = try #require(recordedData).appendingPathComponent("metallb/metallb-native-v0.14.9.yaml")
+        let file = SourceFile(path: path.path, text: try String(contentsOf: path, encoding: .utf8))
+        try await apply(try YAML.load(file, schema: .kubernetes).map { Manifest($0) }, client)
+        await server.cluster.settled()
+        let configuration = [
+            pool("lab-pool", ["192.168.56.200-192.168.56.250"]), advertisement("lab-l2", ["lab-pool"]),
+        ]
+        try await apply(configuration.map { Manifest($0) }, client)
+        await server.cluster.settled()
+        try await body(client, server)
+    } catch {
+        await client.close()
+        await server.stop()
+        throw error
+    }
+    await client.close()
+    await server.stop()
+}
+
 @Suite(
     "The verification against the sandbox's API server",
     .enabled(if: recordedData != nil, "the manifest of MetalLB is not here"))
 struct SandboxVerificationTests {
-    private func client(of server: SandboxAPIServer) async throws -> KubeClient {
-        let file = SourceFile(path: "<kubeconfig>", text: server.kubeconfig())
-        let document = try #require(try YAML.load(file, schema: .kubernetes).first)
-        let kubeconfig = try await Kubeconfig.resolve(document, path: "<kubeconfig>") { _ in [] }
-        return try KubeClient(kubeconfig) { host, port in try await DirectChannel.open(host: host, port: port) }
-    }
-
-    private func apply(_ manifests: [Manifest], _ client: KubeClient) async throws {
-        let engine = ApplyEngine(client: client, settings: ApplySettings(method: .serverSide(force: true)))
-        let intents = try Intents.read(manifests, defaultNamespace: "default")
-        _ = try await engine.apply(try await engine.plan(intents))
-    }
-
-    /// A cluster with MetalLB 0.14.9, a pool and its advertisement.
-    private func withLab(_ body: (KubeClient, SandboxAPIServer) async throws -> Void) async throws {
-        var options = ClusterOptions()
-        options.delays = .each(.milliseconds(2))
-        let server = try await SandboxAPIServer.start(options: options)
-        let client = try await client(of: server)
-        do {
-            let path = try #require(recordedData).appendingPathComponent("metallb/metallb-native-v0.14.9.yaml")
-            let file = SourceFile(path: path.path, text: try String(contentsOf: path, encoding: .utf8))
-            try await apply(try YAML.load(file, schema: .kubernetes).map { Manifest($0) }, client)
-            await server.cluster.settled()
-            let configuration = [
-                pool("lab-pool", ["192.168.56.200-192.168.56.250"]), advertisement("lab-l2", ["lab-pool"]),
-            ]
-            try await apply(configuration.map { Manifest($0) }, client)
-            await server.cluster.settled()
-            try await body(client, server)
-        } catch {
-            await client.close()
-            await server.stop()
-            throw error
-        }
-        await client.close()
-        await server.stop()
-    }
-
     private func context() -> ModuleContext {
         ModuleContext(hostName: "cp1", connection: { NoLaptop() }, controller: NoLaptop(), shared: RunStorage())
     }
@@ -73,7 +75,7 @@ struct SandboxVerificationTests {
 
     @Test("what loopback allows is checked, what it does not is named, and nothing is left")
     func verify() async throws {
-        try await withLab { client, server in
+        try await withSandboxLab { client, server in
             let module = VerifyModule { _, _ in client }
             let call = call(["namespace": "metallb-system", "pools": ["lab-pool"], "timeout": 30, "failover": false])
             let context = context()
@@ -97,7 +99,7 @@ struct SandboxVerificationTests {
 
     @Test("a pool that is used up is told with the cluster's words, and nothing is left")
     func usedUp() async throws {
-        try await withLab { client, server in
+        try await withSandboxLab { client, server in
             try await apply([Manifest(pool("lab-pool", ["192.168.56.200/32"]))], client)
             try await client.create(
                 .service,
@@ -129,7 +131,7 @@ struct SandboxVerificationTests {
 
     @Test("the doctor finds nothing wrong with the sandbox, and names what it cannot see")
     func doctor() async throws {
-        try await withLab { client, _ in
+        try await withSandboxLab { client, _ in
             let findings = try await MetalLBDoctor.run(client).flatMap(\.findings)
             #expect(findings.filter { $0.severity == .error } == [])
             #expect(findings.contains { $0.severity == .unchecked && $0.number == 9 })
@@ -138,7 +140,7 @@ struct SandboxVerificationTests {
 
     @Test("through the address the API server must prove who it is")
     func handshake() async throws {
-        try await withLab { client, server in
+        try await withSandboxLab { client, server in
             let loopback = try #require(IPAddress("127.0.0.1"))
             let laptop = Laptop(connection: NoLaptop(), kubeconfig: client.kubeconfig)
             let answer = try await laptop.handshake(loopback, port: server.port)

@@ -568,6 +568,60 @@ a {{- n -}} b
 {{ d == {'a': 1, 'b': 2, 'C': 3} }}
 {{ lines }}
 {{ lines }}x
+{{ 60 | random(seed=5) }} {{ 59 | random(seed=0) }} {{ 50 | random(2, 7, seed=5) }} {{ 100 | random(seed=1099511627779) }} {{ 9 | random(seed=-7) }}
+{{ [1, 2, 3, 4, 5, 6] | shuffle(seed=3) }} {{ 'abcdef' | list | random(seed=9) }} {{ 'abcdef' | random(seed=1) }}
+{{ lookup('vars', '{{ "n" }}') }}
+{{ json }}
+{{ none | map('upper') }} {{ '' | select }} {{ 0 | list }}
+{{ none | map('upper') }} {{ '' | select }} {{ none | selectattr('x') }}
+{{ missing | items }}
+{{ range(3) | default([]) }} {{ range(3) | to_json }}
+{{ 0 ** -0.5 }}
+{{ json | wordwrap(5) }} {{ '  http://h/p\n' | urlsplit('hostname') }}
+{% set x = [1, 2] %}{{ x }}
+{% set x = {'a': l} %}{% set _ = x.a.append(4) %}{{ x.a }} {{ l }}
+{% for u in users if u.age > 30 %}{{ loop.index }}/{{ loop.length }} {{ u.name }}{% if not loop.last %}, {% endif %}{% endfor %}
+{% for i in ints %}{% if i is odd %}{{ i }}{% elif i == 4 %}four{% else %}-{% endif %}{% endfor %}
+{{ ['a', 'b'] is contains('a') }} {{ 'a' is contains('a') }} {{ d is contains('a') }}
+{{ words | sort | join(' ') | replace('A', 'x') | upper }}
+{{ users | map(attribute='tags') | flatten | unique | list }}
+{{ users | map(attribute='tags') | list }}
+{{ users | map(attribute='tags') | sum(start=[]) }}
+{{ users | json_query('x') }}
+{{ (ints | length > 3) | ternary('many', 'few') }}
+{{ ints | map('string') | join('+') ~ '=' ~ ints | sum }}
+{{ ints | select('even') | map('int') | max }}
+{{ d | dict2items | selectattr('value', '>', 1) | map(attribute='key') | sort }}
+{{ 'a.b.c'.split('.')[-1] }} {{ 'a.b.c' | splitext | first }} {{ path | basename | splitext | last }}
+{{ dict(users | map(attribute='name') | zip(users | map(attribute='age'))) }}
+{{ [a1, a2] | combine(recursive=true) }}
+{{ users | rejectattr('admin', 'defined') | map(attribute='name') | first }}
+{{ users | selectattr('address.city', 'equalto', 'London') | list | length }}
+{{ users | selectattr('admin', 'undefined') | map(attribute='name') }}
+{{ users | map('combine', {'x': 1}) | map(attribute='x') }}
+{{ l | map('extract', ['zero', 'one', 'two', 'three']) }}
+{{ 'abc' | map('upper') | join }}
+{{ {'b': 1, 'a': 2} | items | list }} {{ d | items | map('first') | sort }}
+{{ '%s' | format(l) }} {{ '%02d:%02d' | format(5, 7) }}
+{{ [1, 2, 3] | first + [4] | first }}
+{{ (n / 2) | round | int }} {{ (n / 2) | int }} {{ n // 2 }}
+{{ '10' is version('9', '>') }} {{ '1.30.0' is version('1.9.0', '>=') }} {{ 'v1.2' is version('v1.10', '<') }}
+{{ '192.168.1.10'.split('.') | map('int') | list }} {{ '192.168.1.0/24'.split('/')[1] | int }}
+{{ '192.168.1.10' is match('^(\d{1,3}\.){3}\d{1,3}$') }} {{ '192.168.1.10' is match('^(\d{1,3}\.){3}\d{1,3}$') }}
+{{ s is search('o w') and s is not search('x') }}
+{{ n in [1, 7] and s in ['hello world'] }}
+{{ [] + [1] if t else [] }}
+{{ ok.rc == 0 and not ok.changed }} {{ ok.rc | default(1) != 0 }} {{ (ok.stdout | default('')) is search('x') }}
+{{ ok.stdout_lines | default([]) | length }} {{ missing | default({}) }} {{ (missing | default({})).key | default('k') }}
+{{ groups['workers'] | default([]) }}
+{{ hostvars['h'].ip | default('none') }}
+{{ 'a' ~ ('b' if t else 'c') ~ n }} {{ 'pre-' + s | upper }} {{ ('pre-' + s) | upper }}
+{{ "http://%s:%d/" | format('h', 80) }} {{ 'x=' ~ [1, 2] | join(',') }}
+{{ true | string }} {{ 1.0 | string }} {{ none | string }} {{ [1, 'a'] | string }} {{ true | lower }}
+{{ 'true' | bool and 'yes' | bool }} {{ 'False' | bool or 'no' | bool }} {{ '' | bool }} {{ none | bool }}
+{{ 1 == true }} {{ 'true' == true }} {{ 0 == false }} {{ '' == none }}
+{{ 3 | string + '4' }} {{ 3 ~ '4' | int }} {{ '3' | int + 4 }}
+{{ "a" "b" ~ "c" }} {{ 'tab	here' }} {{ "quote"inside" }} {{ 'back\slash' }}
 """
 
 MULTILINE = [
@@ -587,6 +641,11 @@ MULTILINE = [
     ("string", "{{ s }} \n"), ("string", "\n{{ n }}"), ("string", "{{ n }}\n{{ n }}\n"), ("string", "{{ none }}\n"),
     ("string", "{% if no %}x{% endif %}\n"), ("string", "{{ lines }}\n"), ("string", "{{ lines }}"),
     ("string", "{%- set x = 1 -%}\n\n  {{ x }}"), ("string", "{{ n -}}\n  {{- n }}"),
+    ("file", "#jinja2: trim_blocks: False\n{% if t %}\nx\n{% endif %}\n"),
+    ("file", "#jinja2: lstrip_blocks: True, trim_blocks: True\n  {% if t %}\n  x\n  {% endif %}\n"),
+    ("file", "#jinja2:variable_start_string:'[%', variable_end_string:'%]'\n[% n %] {{ n }}\n"),
+    ("file", "#jinja2: nosuch: True\nx"), ("file", "#jinja2: trim_blocks\nx"), ("string", "#jinja2: trim_blocks: True\nplain\n"),
+    ("file", " #jinja2: trim_blocks: False\n{% if t %}\nx{% endif %}"), ("string", "#jinja2: trim_blocks: 'x'\n{{ n }}"),
 ]
 
 EXPRESSIONS = r"""
@@ -642,6 +701,9 @@ num | int == 42
 num == '42'
 {{ t }}
 {{ n == 7 }}
+s == "{{ s }}"
+"{{ n }}" == '7'
+n == {{ n }}
 """
 
 

@@ -14,7 +14,7 @@ extension MetalLBDoctor {
     /// - Throws: `CancellationError`, and what `cluster` throws when the server cannot be reached at all. What is only
     ///   forbidden becomes a finding.
     package static func run(
-        _ cluster: any ClusterAccess, namespace: String = "metallb-system", onlyCheap: Bool = false,
+        _ cluster: any ClusterObjects, namespace: String = "metallb-system", onlyCheap: Bool = false,
         laptop: (any Connection)? = nil, nodes: [String: any Connection] = [:]
     ) async throws -> [Outcome] {
         let version = try await cluster.serverVersion()
@@ -30,7 +30,7 @@ extension MetalLBDoctor {
     }
 
     private static func gather(
-        _ cluster: any ClusterAccess, namespace: String, onlyCheap: Bool
+        _ cluster: any ClusterObjects, namespace: String, onlyCheap: Bool
     ) async throws -> LabSnapshot {
         let wide: String? = onlyCheap ? namespace : nil
         let fetcher = Fetcher(cluster: cluster)
@@ -134,10 +134,10 @@ extension MetalLBDoctor {
 
 /// Fetches one thing after the other and keeps what could not be read.
 private final class Fetcher: Sendable {
-    private let cluster: any ClusterAccess
+    private let cluster: any ClusterObjects
     private let failures = Mutex<[(what: String, why: String)]>([])
 
-    init(cluster: any ClusterAccess) { self.cluster = cluster }
+    init(cluster: any ClusterObjects) { self.cluster = cluster }
 
     var unreadable: [(what: String, why: String)] { failures.withLock { $0 } }
 

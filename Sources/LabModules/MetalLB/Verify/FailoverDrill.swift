@@ -7,7 +7,7 @@ enum FailoverDrill {
     /// Marks a node whose exclude label is the drill's, so that a run that was killed is undone by the next.
     static let mark = "labctl.dev/probe-excluded"
 
-    static func exclude(_ node: String, in cluster: any ClusterAccess) async throws {
+    static func exclude(_ node: String, in cluster: any ClusterObjects) async throws {
         try await cluster.merge(
             .node, namespace: nil, name: node,
             patch: ["metadata": ["labels": [excludeLabel: "", mark: "true"]]])
@@ -16,7 +16,7 @@ enum FailoverDrill {
     /// Takes the drill's labels off every node that has them.
     ///
     /// - Returns: what was undone, as people name it.
-    static func restoreNodes(in cluster: any ClusterAccess) async throws -> [String] {
+    static func restoreNodes(in cluster: any ClusterObjects) async throws -> [String] {
         var restored: [String] = []
         for node in try await cluster.list(.node, namespace: nil, labels: "\(mark)=true") ?? [] {
             try await cluster.merge(

@@ -65,7 +65,7 @@ struct Probe: Sendable {
     /// Where the API server listens, from the Service `kubernetes` that every cluster has.
     ///
     /// - Throws: `ModuleError` when the cluster does not say; what `cluster` throws.
-    static func target(in cluster: any ClusterAccess) async throws -> Target {
+    static func target(in cluster: any ClusterObjects) async throws -> Target {
         if let slice = try await cluster.get(.endpointSlice, namespace: "default", name: "kubernetes"),
             let target = target(addresses: slice["endpoints"], ports: slice["ports"])
         {
@@ -96,7 +96,7 @@ struct Probe: Sendable {
     ///
     /// - Returns: what was removed, as people name it.
     static func removeAll(
-        in cluster: any ClusterAccess, deadline: ContinuousClock.Instant, interval: Duration
+        in cluster: any ClusterObjects, deadline: ContinuousClock.Instant, interval: Duration
     ) async throws -> [String] {
         var removed: [String] = []
         while true {

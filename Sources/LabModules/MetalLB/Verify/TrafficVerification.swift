@@ -20,7 +20,7 @@ struct TrafficVerification: Sendable {
         var interval: Duration = .milliseconds(500)
     }
 
-    let cluster: any ClusterAccess
+    let cluster: any ClusterObjects
     let laptop: any LaptopNetwork
     /// MetalLB's namespace.
     let namespace: String

@@ -12,7 +12,14 @@ package struct VerifyModule: Module {
 
     private let open: ClusterOpener
 
-    package init(open: @escaping ClusterOpener) { self.open = open }
+    /// - Parameter open: how the cluster is reached; through the node's connection where nothing else is given.
+    package init(
+        open: @escaping ClusterOpener = { call, context in
+            try await ClusterLogin(call: call, context: context).session().client
+        }
+    ) {
+        self.open = open
+    }
 
     package let specification = ModuleSpecification(
         "labctl.metallb.verify",
@@ -21,9 +28,7 @@ package struct VerifyModule: Module {
             .init("pools", .list, default: []),
             .init("timeout", .int, default: 300),
             .init("failover", .bool, default: false),
-            .init("kubeconfig", .path),
-            .init("context"),
-        ])
+        ] + ClusterLogin.parameters)
 
     package var validatesBeforeRun: Bool { true }
 
@@ -41,6 +46,10 @@ package struct VerifyModule: Module {
         if context.checkMode {
             return ModuleResult(changed: false, notes: ["check mode: no probe is made, so traffic is not checked"])
         }
+        return try await translatingErrors { try await verify(call, in: context) }
+    }
+
+    private func verify(_ call: ModuleCall, in context: ModuleContext) async throws -> ModuleResult {
         let client = try await open(call, context)
         var pace = TrafficVerification.Pace()
         let timeout = Duration.seconds(max(call["timeout"]?.int ?? 300, 1))

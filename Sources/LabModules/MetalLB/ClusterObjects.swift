@@ -1,7 +1,7 @@
 import LabCore
 
 /// The few things that the doctor and the verification ask of an API server.
-package protocol ClusterAccess: Sendable {
+package protocol ClusterObjects: Sendable {
     /// `gitVersion` of the server.
     func serverVersion() async throws -> String
 

@@ -1,7 +1,7 @@
 import LabCore
 import LabKube
 
-extension KubeClient: ClusterAccess {
+extension KubeClient: ClusterObjects {
     package func serverVersion() async throws -> String {
         let response = try await send(HTTPRequest(.get, "/version"))
         guard response.status == 200, let version = try? Value(json: response.body)["gitVersion"]?.string else {

@@ -1,0 +1,56 @@
+import ArgumentParser
+import LabCore
+import LabModel
+
+/// `labctl exec PATTERN -- CMD`
+struct Exec: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Run a command on hosts, and show what it prints.",
+        discussion: """
+            Each line of output is prefixed with its host. The exit status is the highest of the command's, and 4 when a host \
+            could not be reached. --output json gives one object a host.
+
+            One argument is a text for the shell; several are a program and its arguments, which no shell sees.
+
+            EXAMPLES
+              labctl exec all -- uptime
+              labctl exec workers -b -- systemctl restart kubelet
+              labctl exec cp1 -- 'kubectl get nodes | head -3'
+            """)
+
+    @Argument(help: ArgumentHelp("Which hosts, as Ansible's patterns.", valueName: "hosts"))
+    var pattern: String
+
+    @Argument(parsing: .postTerminator, help: "The command, after --.")
+    var command: [String]
+
+    @OptionGroup(title: "Hosts") var hosts: InventoryOptions
+    @OptionGroup(title: "Hosts") var variables: VariableOptions
+    @OptionGroup(title: "Login") var connection: ConnectionOptions
+    @OptionGroup(title: "Output") var output: OutputOptions
+    @OptionGroup(title: "Sandbox") var sandbox: SandboxOptions
+
+    @Option(name: [.short, .long], help: ArgumentHelp("How many hosts are under way at once.", valueName: "n"))
+    var forks: Int = 50
+
+    func validate() throws {
+        if command.isEmpty { throw ValidationError("what to run? write it after --: labctl exec \(pattern) -- uptime") }
+    }
+
+    func run() async throws {
+        let tell: (String) -> Void = { [output] text in
+            (output.output == .text ? StandardStream.output : StandardStream.error).line(text)
+        }
+        let use = sandbox.sandbox ? try await SandboxUse.start(tell: tell) : nil
+        let project = try await Project.load(hosts, variables, sandbox: use)
+        let matching = try project.inventory.hosts(matching: pattern)
+        let chosen = try hosts.limit.map { limit in
+            let limited = Set(try project.inventory.hosts(matching: limit).map(\.name))
+            return matching.filter { limited.contains($0.name) }
+        }
+        let run = ExecRun(
+            project: project, hosts: chosen ?? matching, command: command, connection: connection, output: output)
+        let status = try await withInterruption { [forks] in await run.run(forks: forks) }
+        if status != 0 { throw ExitCode(status) }
+    }
+}

@@ -1,0 +1,68 @@
+import ArgumentParser
+import LabCore
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// The `labctl` command: its subcommands, and what it does with their errors.
+package struct Labctl: AsyncParsableCommand {
+    package static let configuration = CommandConfiguration(
+        commandName: "labctl",
+        abstract: "Provision a Kubernetes lab: Ansible's roles, without Ansible.",
+        discussion: """
+            labctl reads roles in Ansible's layout, connects to the nodes over SSH and brings them to the state that the \
+            roles describe. Every step is planned, applied and planned again: an empty second plan proves it idempotent. \
+            Nothing is installed on the nodes.
+
+            EXIT STATUS
+              0  fine                            64   the command line is wrong
+              1  `plan` found changes            65   a file of yours is wrong
+              2  a task failed                   130  interrupted
+              3  a step is not idempotent
+              4  a host could not be reached
+
+            To try it with no machines at all: labctl provision metallb --sandbox
+            """,
+        version: labctlVersion,
+        groupedSubcommands: [
+            CommandGroup(
+                name: "Provision", subcommands: [Provision.self, PlanRoles.self, Verify.self, PlayPlaybooks.self]),
+            CommandGroup(
+                name: "Look",
+                subcommands: [
+                    ListInventory.self, ListTasks.self, Explain.self, ListModules.self, Lint.self, ShowYAML.self,
+                ]),
+            CommandGroup(name: "Reach", subcommands: [Exec.self]),
+            CommandGroup(name: "Try", subcommands: [SandboxCommand.self]),
+        ])
+
+    package init() {}
+
+    /// Runs the command line and ends the process with the exit status that design.md lays down.
+    package static func start(arguments: [String]) async -> Never {
+        // A reader that goes away (`labctl … | head`) is no error of ours.
+        signal(SIGPIPE, SIG_IGN)
+        do {
+            var command = try parseAsRoot(arguments)
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+            end(0)
+        } catch let error as any DiagnosticError {
+            Failure.show(error)
+            end(error.failureClass.rawValue)
+        } catch is CancellationError {
+            end(FailureClass.interrupted.rawValue)
+        } catch {
+            exit(withError: error)
+        }
+    }
+}
+
+/// The C library's `exit`, which `ParsableArguments.exit(withError:)` hides within a command.
+private func end(_ status: Int32) -> Never { exit(status) }

@@ -1,0 +1,27 @@
+import ArgumentParser
+
+/// How a run is done.
+struct RunOptions: ParsableArguments {
+    @Flag(name: [.customShort("C"), .long], help: "Plan only: say what would change, and change nothing.")
+    var check = false
+
+    @Flag(name: [.customShort("D"), .long], help: "Show each change, field by field.")
+    var diff = false
+
+    @Flag(name: .long, help: "Run everything a second time, and fail (exit 3) if anything changes again.")
+    var prove = false
+
+    @Option(name: [.short, .long], help: ArgumentHelp("How many hosts are under way at once.", valueName: "n"))
+    var forks: Int?
+
+    func validate() throws {
+        if let forks, forks < 1 { throw ValidationError("--forks is a number above 0") }
+        if check && prove { throw ValidationError("--check changes nothing, so there is nothing for --prove to prove") }
+    }
+}
+
+/// Where the run takes place.
+struct SandboxOptions: ParsableArguments {
+    @Flag(name: .long, help: "Run against the sandbox, a lab on loopback; it is started when it is not up.")
+    var sandbox = false
+}

@@ -1,0 +1,80 @@
+import LabCore
+import LabEngine
+import LabModel
+
+/// One run of roles or playbooks, from the command line's options to its end.
+struct RoleRun {
+    private let shared: RoleRunOptions
+    private var running: Running
+
+    init(shared: RoleRunOptions, run: RunOptions? = nil, forks: Int? = nil) {
+        self.shared = shared
+        running = Running(output: shared.output, connection: shared.connection)
+        if let run {
+            running.options.isCheck = run.check
+            running.options.isDiff = run.diff
+            running.options.proves = run.prove
+        }
+        if let forks = forks ?? run?.forks { running.options.forks = forks }
+        running.options.limit = shared.hosts.limit
+        running.options.tags = TagSelection(
+            only: Self.names(shared.selection.tags), skip: Self.names(shared.selection.skipTags))
+    }
+
+    func provision(_ roles: [String]) async throws {
+        try await run(roles) { try $0.roles.plays(for: roles) }
+    }
+
+    func plan(_ roles: [String]) async throws {
+        var planning = self
+        planning.running.options.isCheck = true
+        planning.running.options.isDiff = true
+        planning.running.options.changesAreFindings = true
+        try await planning.run(roles) { try $0.roles.plays(for: roles) }
+    }
+
+    func verify(_ roles: [String]) async throws {
+        try await run(roles, title: "verify") { try $0.roles.verifyPlays(for: roles) }
+    }
+
+    func play(_ playbooks: [String]) async throws {
+        let directory = playbooks.first.map(Self.folder) ?? "."
+        try await run(playbooks, playbookDirectory: directory) { try $0.playbooks.load(playbooks) }
+    }
+
+    private func run(
+        _ names: [String], title: String? = nil, playbookDirectory: String = ".",
+        _ plays: (Project) throws -> [LabModel.Play]
+    ) async throws {
+        var running = running
+        let sandbox = shared.sandbox.sandbox ? try await SandboxUse.start(tell: running.tell) : nil
+        let project = try await Project.load(
+            shared.hosts, shared.variables, sandbox: sandbox, playbookDirectory: playbookDirectory)
+        let loaded = try plays(project)
+        if let sandbox {
+            running.options.extraVariables += try await SandboxManifest.variables(
+                for: loaded, in: project, sandbox, tell: running.tell)
+        }
+        let title = [title, names.joined(separator: ", ")].compactMap(\.self).joined(separator: " ")
+        try await running.run(title, loaded, in: project)
+    }
+
+    /// The names of `-t a,b -t c`.
+    private static func names(_ options: [String]) -> [String] {
+        options.flatMap { $0.split(separator: ",").map { $0.trimmingSpaces } }
+    }
+
+    private static func folder(of path: String) -> String {
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+}
+
+extension Substring {
+    fileprivate var trimmingSpaces: String {
+        var text = self
+        while text.first == " " { text.removeFirst() }
+        while text.last == " " { text.removeLast() }
+        return String(text)
+    }
+}

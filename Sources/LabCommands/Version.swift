@@ -1,0 +1,2 @@
+/// labctl's own version (Semantic Versioning).
+package let labctlVersion = "0.1.0"

@@ -1,0 +1,170 @@
+import LabCore
+import LabSSH
+import LabTransport
+import Synchronization
+import Testing
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+extension OpenSSHTests {
+    @Suite struct Identities {
+        private func expectLogin(_ server: SSHServer, _ endpoint: Endpoint, _ settings: SSHSettings) async throws {
+            let connection = try await server.connect(endpoint, settings: settings)
+            let result = try await connection.run(Command(.arguments(["true"])))
+            #expect(result.exitStatus == 0)
+            await connection.close()
+        }
+
+        @Test(arguments: ["ed25519", "ecdsa", "rsa"])
+        func keyTypes(type: String) async throws {
+            try await SSHServer.with { server in
+                let key = server.folder + "/typed"
+                try shell(
+                    "ssh-keygen -q -t \(type) -N '' -f \(key) && cat \(key).pub >> \(server.folder)/authorized_keys")
+                try await expectLogin(server, server.endpoint(identities: [key]), server.settings())
+            }
+        }
+
+        @Test func defaultKeyIsFound() async throws {
+            try await SSHServer.with { server in
+                try shell("mkdir \(server.folder)/.ssh && cp \(server.keyFile) \(server.folder)/.ssh/id_ed25519")
+                try await expectLogin(server, server.endpoint(identities: []), server.settings())
+            }
+        }
+
+        @Test func agentSigns() async throws {
+            try await SSHServer.with { server in
+                try await withAgent(server) { socket in
+                    // Two keys that the server does not know come first.
+                    for name in ["x", "y"] {
+                        try shell("ssh-keygen -q -t ed25519 -N '' -C \(name) -f \(server.folder)/\(name)")
+                        try shell("SSH_AUTH_SOCK=\(socket) ssh-add -q \(server.folder)/\(name)")
+                    }
+                    let settings = server.settings(environment: ["SSH_AUTH_SOCK": socket])
+                    let denied = await #expect(throws: ConnectionError.self) {
+                        try await server.connect(server.endpoint(identities: []), settings: settings)
+                    }
+                    #expect(denied?.kind == .authenticationDenied)
+                    #expect(denied?.notes.contains("agent's key x (ssh-ed25519): not accepted") == true)
+                    try shell("SSH_AUTH_SOCK=\(socket) ssh-add -q \(server.keyFile)")
+                    try await expectLogin(server, server.endpoint(identities: []), settings)
+                    // Only the named key, which is known by its public half alone.
+                    try shell("mv \(server.keyFile) \(server.folder)/hidden")
+                    let only = [Endpoint.Option("IdentitiesOnly", "yes")]
+                    try await expectLogin(server, server.endpoint(options: only), settings)
+                    let other = await #expect(throws: ConnectionError.self) {
+                        try await server.connect(
+                            server.endpoint(identities: [server.folder + "/x"], options: only), settings: settings)
+                    }
+                    #expect(other?.kind == .authenticationDenied)
+                }
+            }
+        }
+
+        @Test func agentThatDoesNotAnswerIsPassedOver() async throws {
+            try await SSHServer.with { server in
+                let agent = try SilentUnixServer(path: server.folder + "/agent")
+                defer { agent.stop() }
+                let settings = server.settings(environment: ["SSH_AUTH_SOCK": agent.path])
+                try await expectLogin(server, server.endpoint(timeout: .seconds(2)), settings)
+            }
+        }
+
+        @Test func passphraseIsAskedForOnce() async throws {
+            try await SSHServer.with { server in
+                let key = server.folder + "/locked"
+                try shell(
+                    "ssh-keygen -q -t ed25519 -N 'open sesame' -f \(key) && cat \(key).pub >> \(server.folder)/authorized_keys"
+                )
+                let questions = Mutex<[SSHSettings.Question]>([])
+                let settings = server.settings { question in
+                    let count = questions.withLock {
+                        $0.append(question)
+                        return $0.count
+                    }
+                    return Secret(count == 1 ? "wrong" : "open sesame")
+                }
+                let transport = SSHTransport(configuration: settings)
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    for _ in 0..<4 {
+                        group.addTask {
+                            let connection = try await transport.connect(to: server.endpoint(identities: [key]))
+                            await connection.close()
+                        }
+                    }
+                    try await group.waitForAll()
+                }
+                #expect(questions.withLock { $0 } == [.passphrase(keyFile: key), .passphrase(keyFile: key)])
+            }
+        }
+
+        @Test func passphraseNobodyKnowsIsTold() async throws {
+            try await SSHServer.with { server in
+                let key = server.folder + "/locked"
+                try shell(
+                    "ssh-keygen -q -t ed25519 -N 'open sesame' -f \(key) && cat \(key).pub >> \(server.folder)/authorized_keys"
+                )
+                let error = await #expect(throws: ConnectionError.self) {
+                    try await server.connect(server.endpoint(identities: [key]))
+                }
+                #expect(error?.notes.first == "key \(key): needs a passphrase, and nobody can be asked")
+            }
+        }
+
+        @Test func certificateIsUsed() async throws {
+            try await SSHServer.with(options: ["TrustedUserCAKeys ca.pub"]) { server in
+                let key = server.folder + "/certified"
+                try shell(
+                    """
+                    cd \(server.folder) && ssh-keygen -q -t ed25519 -N '' -f certified \
+                    && ssh-keygen -q -s ca -I id -n \(currentUser) certified.pub
+                    """)
+                try await expectLogin(server, server.endpoint(identities: [key]), server.settings())
+            }
+        }
+    }
+}
+
+/// An ssh-agent for the length of `body`.
+func withAgent<T>(_ server: SSHServer, _ body: (String) async throws -> T) async throws -> T {
+    let socket = server.folder + "/agent.sock"
+    let pid = try spawn(["ssh-agent", "-D", "-a", socket])
+    defer {
+        kill(pid, SIGKILL)
+        var status: Int32 = 0
+        waitpid(pid, &status, 0)
+    }
+    for _ in 0..<200 where access(socket, F_OK) != 0 { try await Task.sleep(for: .milliseconds(10)) }
+    return try await body(socket)
+}
+
+/// A Unix socket that takes connections and says nothing.
+final class SilentUnixServer: Sendable {
+    let path: String
+    private let listener: Int32
+
+    init(path: String) throws {
+        self.path = path
+        #if canImport(Glibc)
+            listener = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        #else
+            listener = socket(AF_UNIX, SOCK_STREAM, 0)
+        #endif
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: Array(path.utf8)) }
+        let descriptor = listener
+        let result = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        guard result == 0, listen(listener, 4) == 0 else { throw FixtureError("cannot listen at \(path)") }
+    }
+
+    func stop() { close(listener) }
+}
