@@ -81,12 +81,19 @@ final class TestClient: Sendable {
         let head = HTTPRequestHead(
             version: .http1_1, method: HTTPMethod(rawValue: method), uri: path, headers: headers)
         let promise = channel.eventLoop.makePromise(of: Answer.self)
-        let stream = try await open(promise)
+        let stream: any Channel
+        do {
+            stream = try await open(promise)
+        } catch {
+            promise.fail(error)
+            throw error
+        }
         stream.write(HTTPClientRequestPart.head(head), promise: nil)
         if let body {
             stream.write(HTTPClientRequestPart.body(.byteBuffer(ByteBuffer(bytes: body))), promise: nil)
         }
-        stream.writeAndFlush(HTTPClientRequestPart.end(nil), promise: nil)
+        // A channel that closed before the handler came tells nobody else.
+        stream.writeAndFlush(HTTPClientRequestPart.end(nil)).whenFailure { promise.fail($0) }
         return try await promise.futureResult.get()
     }
 

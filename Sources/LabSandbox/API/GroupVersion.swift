@@ -80,10 +80,12 @@ package struct APIResource: Sendable, Hashable {
         _ version: String, _ kind: String, _ plural: String, singular: String? = nil, namespaced: Bool = true,
         short: [String] = [], categories: [String] = [], status: Bool = false
     ) -> APIResource {
-        APIResource(
+        var resource = APIResource(
             groupVersion: GroupVersion(version), kind: kind, plural: plural,
             singular: singular ?? kind.lowercased(), isNamespaced: namespaced, shortNames: short,
             categories: categories, hasStatus: status, listKind: kind + "List")
+        if kind == "Namespace" { resource.verbs.removeAll { $0 == "deletecollection" } }
+        return resource
     }
 
     /// Groups of a real server that the sandbox leaves out: requests to them are answered with 501.

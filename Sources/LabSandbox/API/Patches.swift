@@ -6,7 +6,11 @@ extension Value {
         guard case .map(let changes) = patch else { return patch }
         var result = map ?? [:]
         for (key, change) in changes {
-            result[key] = change.isNull ? nil : (result[key] ?? .null).mergePatched(change)
+            if change.isNull {
+                result[key] = nil
+            } else {
+                result[key] = (result[key] ?? .null).mergePatched(change)
+            }
         }
         return .map(result)
     }

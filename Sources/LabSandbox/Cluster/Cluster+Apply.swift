@@ -42,19 +42,12 @@ extension Cluster {
             "metadata": .map(["name": .string(name)]),
         ]
         var base = try live.map { object throws(APIStatus) in try shown(object, endpoint) } ?? identity
-        let owners = liveOwners(base, endpoint, managerName: managerName)
+        let owners = ManagedFields(base[path: ["metadata", "managedFields"]])
         base.set(["metadata", "managedFields"], nil)
         let merged = try updater.apply(
             config, to: base, owners: owners, manager: manager, isForced: request.flag("force"))
         return try finish(
             endpoint, target, merged.object, owners: merged.owners, manager: manager, live: live, dryRun: dryRun)
-    }
-
-    /// The owners of an object; one that nobody owned so far is taken to be of manager `before-first-apply`.
-    private func liveOwners(_ live: Value, _ endpoint: Endpoint, managerName: String) -> ManagedFields {
-        let owners = ManagedFields(live[path: ["metadata", "managedFields"]])
-        guard owners.entries.isEmpty, !live.uid.isEmpty, endpoint.resource.kind != "Namespace" else { return owners }
-        return owners
     }
 
     /// Objects in a namespace can be made only when it is there and not on its way out.

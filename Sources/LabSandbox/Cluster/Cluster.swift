@@ -16,8 +16,10 @@ package actor Cluster {
     private var pending: [Int: Task<Void, Never>] = [:]
     private var nextAction = 0
     private var isStopped = false
-    /// The requests so far, the latest last.
+    /// The latest requests, the last one last: at most 1000.
     package private(set) var requests: [RequestRecord] = []
+    /// How many requests came so far, or since `forgetRequests`.
+    package private(set) var requestCount = 0
 
     package init(options: ClusterOptions = ClusterOptions()) {
         self.options = options
@@ -41,10 +43,11 @@ package actor Cluster {
 
     var now: Timestamp { options.now() }
 
-    /// How many requests were answered so far.
-    package var requestCount: Int { requests.count }
-
-    package func forgetRequests() { requests = [] }
+    /// Starts counting requests anew.
+    package func forgetRequests() {
+        requests = []
+        requestCount = 0
+    }
 
     /// Lets coming requests fail.
     package func inject(_ fault: Fault) { faults.append(fault) }
@@ -107,6 +110,8 @@ package actor Cluster {
 
     /// Answers one request.
     package func answer(_ request: APIRequest) async -> APIResponse {
+        requestCount += 1
+        if requests.count == 1000 { requests.removeFirst(500) }
         requests.append(RequestRecord(method: request.method, path: request.path, query: request.query))
         if let index = faults.firstIndex(where: { $0.concerns(request) }) {
             let fault = faults[index]

@@ -26,7 +26,7 @@ package struct ClusterOptions: Sendable {
     ]
     package var delays = SimulatedDelays()
     /// How many changes watches can go back.
-    package var historyLimit = 4096
+    package var historyLimit = 1024
     /// The wall clock behind creationTimestamp and the times of managedFields.
     package var now: @Sendable () -> Timestamp = ClusterOptions.wallClock
 

@@ -29,6 +29,11 @@ enum Defaults {
         case ("apps/v1", "ReplicaSet"):
             object.fill(["spec", "replicas"], 1)
             object.change(["spec", "template", "spec"]) { podSpec(&$0) }
+        case ("discovery.k8s.io/v1", "EndpointSlice"):
+            object.changeEach(["ports"]) { port in
+                port.fill(["name"], "")
+                port.fill(["protocol"], "TCP")
+            }
         case ("apiextensions.k8s.io/v1", _): definition(&object)
         case ("admissionregistration.k8s.io/v1", _): object.changeEach(["webhooks"]) { webhook(&$0) }
         case ("rbac.authorization.k8s.io/v1", "RoleBinding"), ("rbac.authorization.k8s.io/v1", "ClusterRoleBinding"):

@@ -28,7 +28,9 @@ struct IPAddress: Sendable, Hashable, CustomStringConvertible {
     private static func v6(_ text: String) -> UInt128? {
         var halves: [[Substring]] = []
         if let gap = text.firstRange(of: "::") {
-            halves = [text[..<gap.lowerBound], text[gap.upperBound...]].map { $0.split(separator: ":") }
+            halves = [text[..<gap.lowerBound], text[gap.upperBound...]].map {
+                $0.isEmpty ? [] : $0.split(separator: ":", omittingEmptySubsequences: false)
+            }
         } else {
             halves = [text.split(separator: ":", omittingEmptySubsequences: false)]
         }

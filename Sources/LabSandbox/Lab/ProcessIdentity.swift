@@ -89,12 +89,19 @@ struct ProcessIdentity: Sendable, Hashable {
             }.compactMap { ProcessIdentity(running: $0) }
         }
 
-        /// The processes whose command line names a path, for left-overs that no record knows of.
-        static func naming(_ path: String) -> [ProcessIdentity] {
+        /// The processes of a sandbox by their command lines, for left-overs that no record knows of. An editor that
+        /// has one of its files open is none of them.
+        static func naming(_ root: String) -> [ProcessIdentity] {
             all.filter { pid in
                 guard pid != getpid(), let line = readProcess("/proc/\(pid)/cmdline") else { return false }
-                let words = line.replacing("\0", with: " ")
-                return words.contains(path + "/") || words.hasSuffix(path + " ") || words.hasSuffix(path)
+                let words = line.split(separator: "\0").map { String($0) }
+                // sshd writes its title over its arguments.
+                if let title = words.first, title.hasPrefix("sshd: ") { return title.contains(" -f \(root)/nodes/") }
+                if words.first?.hasSuffix("sshd") == true {
+                    return words.contains { $0.hasPrefix(root + "/nodes/") && $0.hasSuffix("/sshd_config") }
+                }
+                return words.suffix(4) == ["sandbox", "serve", "--directory", root]
+                    || words.contains("--data-dir=\(root)/api/etcd") || words.contains("--cert-dir=\(root)/api/certs")
             }.compactMap { ProcessIdentity(running: $0) }
         }
     }

@@ -14,7 +14,8 @@ extension SchemaType {
                 let below = set.below(element)
                 result.append(below.isEmpty ? item : list.element.removing(below, from: item) ?? .null)
             }
-            return result.isEmpty ? nil : .list(result)
+            if result.isEmpty { return nil }
+            return .list(result)
         case (.map(let map), .map(let entries)):
             guard !map.isAtomic, !entries.isEmpty else { return nil }
             var result = ValueMap()
@@ -25,10 +26,12 @@ extension SchemaType {
                 if below.isEmpty {
                     result[key] = value
                 } else {
-                    result[key] = (map.fields[key] ?? map.element ?? .any).removing(below, from: value) ?? .null
+                    // structured-merge-diff leaves a null here, which the server drops when it decodes the object.
+                    result[key] = (map.fields[key] ?? map.element ?? .any).removing(below, from: value)
                 }
             }
-            return result.isEmpty ? nil : .map(result)
+            if result.isEmpty { return nil }
+            return .map(result)
         default: return value
         }
     }

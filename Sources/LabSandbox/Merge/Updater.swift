@@ -26,10 +26,12 @@ struct Updater {
         let last = owners.entries[manager]
         let merged = type.merge(live, config) ?? config
         owners.entries[manager] = ManagedFields.Entry(
-            fields: owned(type.fieldSet(of: config)), version: version, time: last?.time)
+            fields: type.fieldSet(of: config), version: version, time: last?.time)
         let object = prune(merged, owners: owners, last: last?.fields)
         try settle(&owners, live: live, object: object, manager: manager, isForced: isForced)
-        if owners.entries[manager]?.fields.isEmpty == true, last == nil { owners.entries[manager] = nil }
+        // Only now: while items are pruned, the applied `metadata.name` is what keeps `metadata`.
+        owners.entries[manager]?.fields = owned(type.fieldSet(of: config))
+        if owners.entries[manager]?.fields.isEmpty == true { owners.entries[manager] = nil }
         return (object, owners)
     }
 
@@ -103,7 +105,9 @@ struct Updater {
     /// Removes an item that the manager applied last time, did not apply now, and no other applier owns.
     private func prune(_ merged: Value, owners: ManagedFields, last: FieldSet?) -> Value {
         guard let last, !last.isEmpty else { return merged }
-        let named = last.withNamedFields(type)
+        // Names and the like stay: the real server strips them from a manager's set only after this.
+        var named = last.withNamedFields(type)
+        for path in Self.unowned { named.remove(path) }
         var pruned = type.removing(named, from: merged) ?? .map([:])
 
         var applied = FieldSet()
