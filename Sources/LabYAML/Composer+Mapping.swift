@@ -86,7 +86,7 @@ extension Composer {
     /// The entries that `<<` brings in; of several maps the first one wins (https://yaml.org/type/merge.html).
     private mutating func mergeEntries(_ value: SourceValue, key: SyntaxTree.Node) -> [SourceValue.Entry] {
         let count = value.entries?.count ?? value.list?.reduce(0) { $0 + 1 + ($1.entries?.count ?? 0) } ?? 0
-        guard countMerged(count, at: tree.span(of: key)) else { return [] }
+        guard countMerged(count, at: key) else { return [] }
         switch value.content {
         case .map(let entries):
             return entries

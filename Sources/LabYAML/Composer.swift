@@ -149,14 +149,14 @@ struct Composer {
     }
 
     /// Whether merging may go on: `<<` copies the entries of a map, so that many merges of a large map cost their product.
-    mutating func countMerged(_ count: Int, at span: SourceSpan?) -> Bool {
+    mutating func countMerged(_ count: Int, at key: SyntaxTree.Node) -> Bool {
         let limit = max(limits.expandedNodes, 10 * tree.nodes.count)
         let wasBelow = merged <= limit
         merged = Self.add(merged, count)
         if merged > limit, wasBelow {
             note(
                 Diagnostic(
-                    "the merges of this document add up to more than \(limit) entries", span: span,
+                    "the merges of this document add up to more than \(limit) entries", span: tree.span(of: key),
                     hint: "merge smaller maps"))
         }
         return merged <= limit

@@ -1,12 +1,11 @@
 import LabCore
 
-/// Works out lines and columns of offsets that mostly come in rising order, by counting on from the last one.
+/// Works out lines and columns of offsets that come in rising order, by counting on from the last one: in linear time
+/// even where a file is one line, whose columns `SourceFile.position(at:)` counts from its start each time.
 struct PlaceCursor {
     private let file: SourceFile
     private let bytes: UnsafeBufferPointer<UInt8>
     private var last = SourcePosition(line: 1, column: 1, offset: 0)
-    /// Further apart than this the table of lines is quicker.
-    private static let reach = 512
 
     init(_ file: SourceFile, _ bytes: UnsafeBufferPointer<UInt8>) {
         self.file = file
@@ -14,10 +13,8 @@ struct PlaceCursor {
     }
 
     mutating func position(at offset: Int) -> SourcePosition {
-        guard offset >= last.offset, offset - last.offset < Self.reach, offset <= bytes.count else {
-            last = file.position(at: offset)
-            return last
-        }
+        // A place before the last one is that of a mistake.
+        guard offset >= last.offset, offset <= bytes.count else { return file.position(at: offset) }
         var line = last.line
         var column = last.column
         for index in last.offset..<offset {

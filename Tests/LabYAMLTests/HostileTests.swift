@@ -166,6 +166,12 @@ struct HostileTests {
         #expect(Self.errors([UInt8](repeating: 1, count: 1000)).count == 20)
     }
 
+    @Test func oneLineOfMegabytesIsReadInLinearTime() {
+        let text = String(repeating: "x", count: 600)
+        #expect(Self.errors("k: [" + String(repeating: "\(text), ", count: 3000) + "]\n").isEmpty)
+        #expect(Self.errors("[&a {k: v}, " + String(repeating: "{<<: *a, b: [*a]},", count: 60_000) + "]\n").isEmpty)
+    }
+
     @Test func keysAreFoundInLargeMaps() {
         let text = (0..<50_000).map { "key\($0): \($0)\n" }.joined()
         #expect(Self.errors(text).isEmpty)
