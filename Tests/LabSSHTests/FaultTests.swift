@@ -255,7 +255,8 @@ extension OpenSSHTests {
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     for number in 0..<12 {
                         group.addTask {
-                            try await server.withConnection(server.endpoint(name: "n\(number)", timeout: .seconds(60))) { _ in }
+                            try await server.withConnection(server.endpoint(name: "n\(number)", timeout: .seconds(60)))
+                            { _ in }
                         }
                     }
                     try await group.waitForAll()

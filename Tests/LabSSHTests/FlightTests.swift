@@ -5,9 +5,9 @@ import Synchronization
 import Testing
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// Stands between client and server and counts round trips: how often the client speaks after it has heard something.
@@ -41,10 +41,13 @@ final class FlightCounter: Sendable {
         var hasHeard = true
         var buffer = [UInt8](repeating: 0, count: 1 << 18)
         while true {
-            var polled = [pollfd(fd: client, events: Int16(POLLIN), revents: 0), pollfd(fd: server, events: Int16(POLLIN), revents: 0)]
+            var polled = [
+                pollfd(fd: client, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: server, events: Int16(POLLIN), revents: 0),
+            ]
             guard poll(&polled, 2, -1) > 0 else { return }
             // What the client says in answer to one flight may come in pieces: gather them as a slow line would.
-            usleep(3000)
+            usleep(15_000)
             for (source, target) in [(client, server), (server, client)] {
                 let entry = polled[source == client ? 0 : 1]
                 guard entry.revents != 0 else { continue }
@@ -76,7 +79,9 @@ extension OpenSSHTests {
                 var endpoint = server.endpoint(options: [Endpoint.Option("HostKeyAlias", "alias")])
                 endpoint.port = counter.port
                 let known = String(decoding: try readFile(server.knownHosts), as: UTF8.self)
-                try writeFile(known.replacing("[127.0.0.1]:\(server.port)", with: "[alias]:\(counter.port)"), to: server.knownHosts)
+                try writeFile(
+                    known.replacing("[127.0.0.1]:\(server.port)", with: "[alias]:\(counter.port)"),
+                    to: server.knownHosts)
                 let connection = try await server.connect(endpoint)
                 // Banner, key exchange, new keys, service, one signature.
                 let afterLogin = counter.flights
@@ -90,7 +95,8 @@ extension OpenSSHTests {
                 let afterSecond = counter.flights
                 #expect(afterSecond - afterFirst == 1)
                 try await connection.writeFile(
-                    [UInt8](repeating: 7, count: 5000), to: server.folder + "/file", attributes: FileAttributes(mode: 0o600),
+                    [UInt8](repeating: 7, count: 5000), to: server.folder + "/file",
+                    attributes: FileAttributes(mode: 0o600),
                     become: nil)
                 #expect(counter.flights - afterSecond == 1)
                 let afterFile = counter.flights

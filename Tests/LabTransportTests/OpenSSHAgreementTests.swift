@@ -3,9 +3,9 @@ import LabTransport
 import Testing
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// Our reading of ssh_config(5) against that of `ssh -G`, OpenSSH's own.
@@ -18,12 +18,15 @@ struct OpenSSHAgreementTests {
         ("Host a\n IdentityFile /k1\nHost *\n IdentityFile /k2\n IdentityFile \"/k 3\"", "a"),
         ("Host a\n ProxyJump x,u@y:22\nHost *\n ProxyJump none", "a"), ("ProxyCommand nc -X 5  \"%h\" %p", "a"),
         ("Match host a\n User m\nHost a\n User h", "a"), ("Host a\n HostName z\nMatch host z\n User m", "a"),
-        ("Host a\n HostName z\nMatch host a\n User m", "a"), ("Host a\n HostName z\nMatch originalhost a\n User m", "a"),
+        ("Host a\n HostName z\nMatch host a\n User m", "a"),
+        ("Host a\n HostName z\nMatch originalhost a\n User m", "a"),
         ("Match !host a\n User m", "a"), ("Match !host a\n User m", "b"), ("Match exec \"test %h = a\"\n User e", "a"),
         ("Match exec \"test %h = a\"\n User e", "b"), ("Match final\n User f\nHost a\n Port 9", "a"),
         ("Host a\n User h\nMatch user h\n Port 8", "a"), ("StrictHostKeyChecking accept-new\nConnectTimeout 7", "a"),
-        ("UserKnownHostsFile /a \"/b c\"\nGlobalKnownHostsFile /g", "a"), ("ServerAliveInterval 5\nServerAliveCountMax 9", "a"),
-        ("Host=a\n\tport = 99\r\n  user\t=\tq # rest", "a"), ("IdentitiesOnly yes\nHostKeyAlias other\nBatchMode yes", "a"),
+        ("UserKnownHostsFile /a \"/b c\"\nGlobalKnownHostsFile /g", "a"),
+        ("ServerAliveInterval 5\nServerAliveCountMax 9", "a"),
+        ("Host=a\n\tport = 99\r\n  user\t=\tq # rest", "a"),
+        ("IdentitiesOnly yes\nHostKeyAlias other\nBatchMode yes", "a"),
         ("AddressFamily inet\nBindAddress 127.0.0.1\nCompression yes", "a"), ("Host \"a\" b\n Port 5", "a"),
         ("Match originalhost a,b user root\n Port 6", "b"), ("PreferredAuthentications publickey,password", "a"),
     ])
