@@ -58,7 +58,12 @@ final class SSHServer: Sendable {
                 .split(separator: " ").prefix(2).joined(separator: " ")
             try writeFile("[\(address)]:\(port) \(key)\n", to: knownHosts)
         }
-        try await waitForPort(port, address)
+        do {
+            try await waitForPort(port, address)
+        } catch {
+            try stop()
+            throw error
+        }
     }
 
     /// Starts a server for the length of `body`, and cleans up.
