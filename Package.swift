@@ -78,8 +78,8 @@ let package = Package(
         library(
             "LabSandbox",
             [
-                "LabCore", "LabYAML", "LabKube", collections, nioCore, nioPosix, nioHTTP1, nioHTTP2, nioSSL, x509,
-                crypto, asn1,
+                "LabCore", "LabYAML", collections, nioCore, nioPosix, nioHTTP1, nioHTTP2, nioSSL, x509, crypto,
+                asn1,
             ]),
         library(
             "LabCommands",
