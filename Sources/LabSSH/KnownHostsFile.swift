@@ -25,11 +25,34 @@ enum KnownHostsFile {
         return known
     }
 
+    /// Whether a RevokedHostKeys file, a list of public keys, holds the key.
+    ///
+    /// - Throws: `configuration` when it cannot be read or is a binary revocation list: ssh_config(5) then refuses every
+    ///   host, and so does labctl.
+    static func revokes(_ key: HostKey, _ path: String, hostName: String) throws(ConnectionError) -> Bool {
+        switch readWholeFile(path) {
+        case .success(let bytes):
+            guard !bytes.starts(with: Array("SSHKRL\n\0".utf8)) else {
+                throw ConnectionError(
+                    .configuration, hostName: hostName,
+                    "\(path) is a binary key revocation list, which labctl cannot read",
+                    hint: "list the revoked public keys as text")
+            }
+            return String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline).contains { line in
+                line.split(separator: " ").prefix(2).contains { $0 == key.blob }
+            }
+        case .failure(let error):
+            throw ConnectionError(
+                .configuration, hostName: hostName, "cannot read \(path): \(systemError(error.number))",
+                notes: ["it is the file of revoked host keys, so no host key can be trusted without it"])
+        }
+    }
+
     /// Records a key under a lock, unless someone else has just recorded it.
     ///
     /// - Returns: the verdict of the file as it is under the lock; `unknown` means that the key was written.
     static func record(
-        _ key: HostKey, host: String, port: Int, in path: String, hostName: String
+        _ key: HostKey, host: String, port: Int, in path: String, hashed: Bool, hostName: String
     ) throws(ConnectionError) -> KnownHosts.Verdict {
         func fail(_ what: String) -> ConnectionError {
             ConnectionError(.configuration, hostName: hostName, "cannot \(what) \(path): \(systemError(errno))")
@@ -48,7 +71,8 @@ enum KnownHostsFile {
         known.add(String(decoding: bytes, as: UTF8.self), file: path)
         let verdict = known.verdict(on: key, host: host, port: port)
         guard case .unknown = verdict else { return verdict }
-        var line = "\(KnownHosts.name(of: host, port: port)) \(key.type) \(key.blob)\n"
+        let name = KnownHosts.name(of: host, port: port)
+        var line = "\(hashed ? HashedName.make(name) : name) \(key.type) \(key.blob)\n"
         if let last = bytes.last, last != UInt8(ascii: "\n") { line = "\n" + line }
         let text = Array(line.utf8)
         // One write with O_APPEND, so that a program without our lock does not tear the line either.

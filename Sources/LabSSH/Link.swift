@@ -94,6 +94,11 @@ final class Link: IOSource {
         }
     }
 
+    var hasHeardAnything: Bool { traffic.pointee.in_bytes > 0 }
+
+    /// Whether the peer has closed the socket.
+    var isDisconnected: Bool { handle.map { !isConnected($0) } ?? true }
+
     /// What libssh last complained about.
     var lastError: String {
         guard let handle else { return "the connection is closed" }

@@ -54,6 +54,9 @@ final class RemoteShell {
                 }
                 run.receive(piece, step.rest)
             }
+            if run.outputSize > CommandResult.outputLimit {
+                throw ConnectionError.outputTooLarge(hostName: channel.link.hostName)
+            }
             if setUpSent, let ready = frame {
                 pending += ready
                 frame = nil
@@ -129,6 +132,8 @@ private struct ShellRun {
             if !beyond.isEmpty { isPolluted = true }
         }
     }
+
+    var outputSize: Int { output.count + errorOutput.count }
 
     mutating func flush() {
         output += scanners.output.flush()

@@ -14,6 +14,7 @@ package struct SSHTransport: Transport {
 
     package init(configuration settings: SSHSettings) {
         BrokenPipes.becomeErrors()
+        DescriptorLimit.raise()
         owner = Owner(SharedState(settings))
     }
 

@@ -30,13 +30,17 @@ extension Session {
     /// Compares the server's key with what is on record.
     func checkHostKey(_ link: Link, _ known: KnownHosts, until deadline: ContinuousClock.Instant) async throws {
         let key = try serverKey(link)
+        if let path = route.revokedHostKeysFile, path != "none" {
+            let hostName = hostName
+            let result: Result<Bool, ConnectionError> = try await abandonable(until: deadline) {
+                Result { () throws(ConnectionError) in try KnownHostsFile.revokes(key, path, hostName: hostName) }
+            }
+            if try result.get() { throw revoked(key, path) }
+        }
         switch known.verdict(on: key, host: route.keyName, port: route.port) {
         case .known: return
         case .revoked(let entry):
-            throw ConnectionError(
-                .hostKeyRevoked, hostName: hostName, "the host key is revoked (\(entry.place))",
-                notes: ["the server shows \(key.type) \(key.fingerprint)"],
-                hint: "do not connect; give the host a new key")
+            throw revoked(key, entry.place)
         case .changed(let entries):
             if route.hostKeyPolicy == .off {
                 // As OpenSSH does: go on, but give no secret to what may be someone else.
@@ -67,14 +71,21 @@ extension Session {
 
     private func record(_ key: HostKey, until deadline: ContinuousClock.Instant) async throws {
         guard let path = route.userKnownHostsFiles.first, path != "/dev/null", path != "none" else { return }
-        let (host, port, hostName) = (route.keyName, route.port, hostName)
+        let (host, port, hashed, hostName) = (route.keyName, route.port, route.hashesKnownHosts, hostName)
         let result: Result<KnownHosts.Verdict, ConnectionError> = try await abandonable(until: deadline) {
             Result { () throws(ConnectionError) in
-                try KnownHostsFile.record(key, host: host, port: port, in: path, hostName: hostName)
+                try KnownHostsFile.record(key, host: host, port: port, in: path, hashed: hashed, hostName: hostName)
             }
         }
         // Between our reading and the lock someone else may have recorded another key.
         if case .changed(let entries) = try result.get() { throw changed(key, entries) }
+    }
+
+    private func revoked(_ key: HostKey, _ place: String) -> ConnectionError {
+        ConnectionError(
+            .hostKeyRevoked, hostName: hostName, "the host key is revoked (\(place))",
+            notes: ["the server shows \(key.type) \(key.fingerprint)"],
+            hint: "do not connect; give the host a new key")
     }
 
     private func changed(_ key: HostKey, _ entries: [KnownHosts.Entry]) -> ConnectionError {

@@ -48,13 +48,7 @@ actor Session {
         let deadline = ContinuousClock.now + route.connectTimeout
         stage = "connecting to \(route.address):\(route.port)"
         do {
-            let socket = try await reach(until: deadline)
-            let link = try Link(hostName: hostName, thread: thread, socket: socket)
-            self.link = link
-            let known = try await readKnownHosts(until: deadline)
-            try configure(link, known)
-            stage = "the SSH handshake with \(route.address):\(route.port)"
-            try await handshake(link, until: deadline)
+            let (link, known) = try await shakeHands(until: deadline)
             stage = "checking the host key"
             try await checkHostKey(link, known, until: deadline)
             stage = "logging in as \(route.user)"
@@ -72,6 +66,31 @@ actor Session {
         }
     }
 
+    /// Connects until the keys are exchanged. A server with too many logins under way (MaxStartups) drops some at random
+    /// before it says anything: those try again for as long as there is time.
+    private func shakeHands(until deadline: ContinuousClock.Instant) async throws -> (Link, KnownHosts) {
+        var pause = Duration.milliseconds(100)
+        while true {
+            let socket = try await reach(until: deadline)
+            let link = try Link(hostName: hostName, thread: thread, socket: socket)
+            self.link = link
+            let known = try await readKnownHosts(until: deadline)
+            try configure(link, known)
+            stage = "the SSH handshake with \(route.address):\(route.port)"
+            do {
+                try await handshake(link, until: deadline)
+                return (link, known)
+            } catch let error as ConnectionError {
+                guard !link.hasHeardAnything, link.isDisconnected, .now + pause * 2 < deadline, route.proxy == .none
+                else { throw error }
+                link.shutDown()
+                self.link = nil
+                try await Task.sleep(for: pause * Double.random(in: 0.5...1.5))
+                pause = min(pause * 2, .seconds(1))
+            }
+        }
+    }
+
     var isUp: Bool { link.map { $0.failure == nil } ?? false }
 
     /// The link, if it is still up.
@@ -83,10 +102,18 @@ actor Session {
         return link
     }
 
-    /// Ends the session; what is being killed is waited for.
+    /// Ends the session. What is being killed gets two seconds for that.
     func close() async {
-        if link?.failure == nil {
-            for termination in terminations { await termination.value }
+        if link?.failure == nil, !terminations.isEmpty {
+            let promise = Promise<Void>()
+            let waiter = Task { [terminations] in
+                for termination in terminations { await termination.value }
+                promise.resolve(.success(()))
+            }
+            // Not in the caller's task: that may be cancelled, and the commands are to be killed all the same.
+            await Task { try? await promise.value(until: .now + .seconds(2)) }.value
+            waiter.cancel()
+            for termination in terminations { termination.cancel() }
         }
         shutDown()
     }

@@ -30,8 +30,13 @@ package struct ShellFrames: Sendable {
             "labctl_n=$(printf \"\\n.\"); labctl_n=${labctl_n%.}",
             "labctl_end() { echo \"$labctl_m:$1:\" >&9; echo \"$labctl_m:$1:$2\"; }",
             "labctl_run() { (eval \"$2\") </dev/null 2>&9 9>&-; labctl_end $1 $?; }",
-            // What the command leaves unread must not be taken for the next frame.
-            "labctl_feed() { head -c \"$3\" | { (eval \"$2\") 2>&9 9>&-; labctl_s=$?; cat >/dev/null; labctl_end $1 $labctl_s; }; }",
+            // Only GNU's head is known to take not one byte too many, which would be the next frame's; dd is slow but exact.
+            "labctl_h=",
+            "labctl_take() { case $labctl_h in 1) head -c \"$1\";; *) dd bs=1 count=\"$1\" 2>/dev/null;; esac; }",
+            "labctl_feed() { [ \"$labctl_h\" ] || case $(head --version 2>/dev/null </dev/null) in "
+                + "*\"GNU coreutils\"*) labctl_h=1;; *) labctl_h=2;; esac; "
+                // What the command leaves unread must not be taken for the next frame.
+                + "labctl_take \"$3\" | { (eval \"$2\") 2>&9 9>&-; labctl_s=$?; cat >/dev/null; labctl_end $1 $labctl_s; }; }",
         ]
         return opening.frame(lines.joined(separator: "; "))
     }

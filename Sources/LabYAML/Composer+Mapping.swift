@@ -23,6 +23,7 @@ extension Composer {
 
     mutating func composeMapping(_ index: Int, _ properties: SyntaxTree.Properties?) -> Composed {
         let node = tree.nodes[index]
+        let start = position(node.start)
         var written = Entries()
         var merged: [SourceValue.Entry] = []
         var size = 1
@@ -41,15 +42,18 @@ extension Composer {
                 }
                 continue
             }
+            let keyStart = position(keyNode.start)
             let key = composeKey(keyIndex)
+            let keySpan = SourceSpan(file: tree.file, start: keyStart, end: position(keyNode.end))
             let value = compose(valueIndex)
             size = Self.add(size, value.size + 1)
-            let keySpan = tree.span(of: keyNode)
             let entry = SourceValue.Entry(key: key, keySpan: keySpan, value: value.value)
             if let position = written.position(of: key) {
                 let first = written.list[position].keySpan
                 // A key that was merged is overridden; one that is written twice in this map is a mistake.
-                if let first, first.start.offset >= Int(node.start), first.start.offset < keySpan.start.offset {
+                if let first, first.start.offset >= Int(node.start), first.start.offset < keySpan.start.offset,
+                    !isFull
+                {
                     note(.duplicateKey(key, span: keySpan, first: first))
                 }
                 written.list[position] = entry
@@ -66,7 +70,8 @@ extension Composer {
             entries = all.list
         }
         let tag = localTag(properties, for: node)
-        return Composed(value: SourceValue(.map(entries), span: tree.span(of: node), tag: tag), size: size)
+        let span = SourceSpan(file: tree.file, start: start, end: position(node.end))
+        return Composed(value: SourceValue(.map(entries), span: span, tag: tag), size: size)
     }
 
     // MARK: Merging
@@ -81,7 +86,7 @@ extension Composer {
     /// The entries that `<<` brings in; of several maps the first one wins (https://yaml.org/type/merge.html).
     private mutating func mergeEntries(_ value: SourceValue, key: SyntaxTree.Node) -> [SourceValue.Entry] {
         let count = value.entries?.count ?? value.list?.reduce(0) { $0 + 1 + ($1.entries?.count ?? 0) } ?? 0
-        guard countMerged(count, at: tree.span(of: key)) else { return [] }
+        guard countMerged(count, at: key) else { return [] }
         switch value.content {
         case .map(let entries):
             return entries
@@ -166,7 +171,7 @@ extension Composer {
 extension Diagnostic {
     static func duplicateKey(_ key: String, span: SourceSpan, first: SourceSpan) -> Diagnostic {
         Diagnostic(
-            "the key `\(key.unicodeScalars.count > 60 ? String(key.prefix(59)) + "…" : key)` stands twice in one map",
+            "the key `\(Composer.cut(key))` stands twice in one map",
             span: span,
             notes: [Diagnostic.Note("the first one is here", span: first)],
             hint: "remove or rename one of the two; YAML readers would silently use the last one")

@@ -64,6 +64,13 @@ extension Parser {
                     : "indent all keys of a map alike: by \(other) for this one"
                         + (column < other ? ", or by \(column) for the one around it" : ""))
         }
+        if let last = nodes.last, last.kind == .scalar, last.style == .plain, bytes[tokenEnd..<pos].contains(.hash) {
+            return Failure(
+                "a comment ends the text before it, so that this line belongs to nothing",
+                at: pos..<max(endOfLine(pos), pos),
+                notes: [("the text starts here", last.range)],
+                hint: "move the comment above the text, or write the text as a block: `>-` after the key")
+        }
         return Failure(
             "this line is indented by \(lineIndent), which fits nothing before it", at: range,
             notes: [("it follows this entry, which is indented by \(column)", entry..<entry + 1)],
@@ -269,6 +276,13 @@ extension Parser {
         if let colon = colonWithoutSpace(line) {
             return missingSpace(colon, key: line.lowerBound..<colon)
         }
+        if bytes[line.lowerBound] == .ampersand || bytes[line.lowerBound] == .exclamation,
+            isSpace(endOfWord(line.lowerBound))
+        {
+            return Failure(
+                "an anchor or a tag on a line of its own must be indented deeper than the key of its value", at: line,
+                hint: "indent it, or put it on the line of the key")
+        }
         // The text of the line itself may have been appended as a key.
         let before = nodes.last { $0.start < line.lowerBound }
         if let block = before, block.style == .literal || block.style == .folded, block.textStart == block.textEnd {
@@ -302,6 +316,9 @@ extension Parser {
         let name = Character(Unicode.Scalar(byte))
         switch byte {
         case .percent:
+            if pos == lineStart, self.byte(pos + 1) == UInt8(ascii: "Y") || self.byte(pos + 1) == UInt8(ascii: "T") {
+                return .directiveInDocument(at: pos..<endOfLine(pos))
+            }
             return Failure(
                 "a text cannot start with `%` without quotes", at: range, hint: quotedHint(pos))
         case .at, .backtick:
@@ -414,10 +431,10 @@ extension Parser {
         case .hash:
             return .commentWithoutSpace(at: pos..<endOfLine(pos))
         case .colon:
+            let key = min(max(lineContent, opener + 1), pos)..<pos
             return Failure(
-                "the key of an entry in a list must be on the line of its colon", at: character(at: pos),
-                notes: opening,
-                hint: "put key and colon on one line")
+                "no comma before the key of this entry", at: key, notes: opening,
+                hint: "put a comma after the entry before it; key and colon stand on one line")
         default:
             if isFirstOnLine {
                 if lineIndent <= parent, looksLikeEntry() { return unclosedBracket(opener, before: pos) }

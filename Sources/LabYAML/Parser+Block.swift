@@ -176,7 +176,7 @@ extension Parser {
                 }
             } catch {
                 depth = level
-                guard try recover(from: error, column: column), byte(pos) == .dash, isSpace(pos + 1) else { break }
+                guard try recover(from: error, column: column, isList: true) else { break }
             }
         }
         depth = level - 1
@@ -209,9 +209,7 @@ extension Parser {
             } catch {
                 key = nil
                 depth = level
-                guard try recover(from: error, column: column) else { break }
-                // The item of a list that stands at the column of the map: the list is the parent's.
-                if byte(pos) == .dash, isSpace(pos + 1) { break }
+                guard try recover(from: error, column: column, isList: false) else { break }
                 entry = pos
             }
         }
@@ -316,9 +314,9 @@ extension Parser {
 
     /// Notes a mistake and moves to the next line that is indented no deeper than `column`, where reading can go on.
     ///
-    /// - Returns: whether that line may be an entry of the collection at `column`.
+    /// - Returns: whether that line is an entry of the collection at `column`.
     /// - Throws: `failure` when nothing after it could be trusted.
-    private mutating func recover(from failure: Failure, column: Int) throws(Failure) -> Bool {
+    private mutating func recover(from failure: Failure, column: Int, isList: Bool) throws(Failure) -> Bool {
         guard failure.details.resumable, failures.count + 1 < limits.mistakes else { throw failure }
         failures.append(failure)
         var next = max(pos, failure.details.range.lowerBound)
@@ -336,8 +334,12 @@ extension Parser {
             if byte(pos).isBreak || byte(pos) == .hash { continue }
             if isAtDocumentMarker { return false }
             if lineIndent < column, !separatedByTab { return false }
-            // Further lines without a colon belong to the same mistake.
-            if lineIndent == column, !separatedByTab, looksLikeEntry() { return true }
+            // Further lines that are no entries belong to the same mistake.
+            if lineIndent == column, !separatedByTab, looksLikeEntry(),
+                (byte(pos) == .dash && isSpace(pos + 1)) == isList
+            {
+                return true
+            }
         }
     }
 }

@@ -90,7 +90,7 @@ extension Parser {
         if handle == "!", suffix.isEmpty { return "!" }
         guard !suffix.isEmpty else {
             throw Failure(
-                "the tag \(handle) has a handle but no name", at: start..<pos,
+                "the tag \(Composer.cut(handle)) has a handle but no name", at: start..<pos,
                 hint: "write the name of the type after it, as in `!!str`")
         }
         if let prefix = tagPrefixes[handle] { return prefix + suffix }
@@ -99,8 +99,10 @@ extension Parser {
         case "!!": return "tag:yaml.org,2002:" + suffix
         default:
             throw Failure(
-                "the tag handle \(handle) is not declared in this document", at: start..<pos,
-                hint: "declare it before `---` with `%TAG \(handle) tag:example.com,2000:`, or write one `!` only")
+                "the tag handle \(Composer.cut(handle)) is not declared in this document", at: start..<pos,
+                hint:
+                    "declare it before `---` with `%TAG \(Composer.cut(handle)) tag:example.com,2000:`, or write one `!` only"
+            )
         }
     }
 

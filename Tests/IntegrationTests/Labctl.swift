@@ -44,8 +44,8 @@ enum Labctl {
         // Files, not pipes: a child that outlives labctl (the sandbox) must not keep a pipe open.
         let output = scratch.appending(path: "output")
         let errors = scratch.appending(path: "errors")
-        FileManager.default.createFile(atPath: output.path, contents: nil)
-        FileManager.default.createFile(atPath: errors.path, contents: nil)
+        try Data().write(to: output)
+        try Data().write(to: errors)
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = try FileHandle(forWritingTo: output)
         process.standardError = try FileHandle(forWritingTo: errors)

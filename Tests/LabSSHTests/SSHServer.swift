@@ -15,6 +15,7 @@ final class SSHServer: Sendable {
     static var isInstalled: Bool { path != nil }
 
     let folder: String
+    let address: String
     let port: Int
     let pid: pid_t
 
@@ -23,7 +24,11 @@ final class SSHServer: Sendable {
     var log: String { String(decoding: (try? readFile(folder + "/sshd.log")) ?? [], as: UTF8.self) }
 
     /// Starts a server and waits until it answers.
-    init(options: [String] = [], knownHost: Bool = true, extraHostKey: String? = nil) async throws {
+    init(
+        options: [String] = [], knownHost: Bool = true, extraHostKey: String? = nil, launcher: [String] = [],
+        address: String = "127.0.0.1"
+    ) async throws {
+        self.address = address
         folder = try temporaryFolder()
         port = try freePort()
         try shell("ssh-keygen -q -t ed25519 -N '' -f \(folder)/host_key")
@@ -39,30 +44,36 @@ final class SSHServer: Sendable {
         options = options.map { $0.replacing("ca.pub", with: folder + "/ca.pub").replacing("$FOLDER", with: folder) }
         let lines =
             options + [
-                "Port \(port)", "ListenAddress 127.0.0.1", "HostKey \(folder)/host_key",
+                "Port \(port)", "ListenAddress \(address)", "HostKey \(folder)/host_key",
                 "AuthorizedKeysFile \(folder)/authorized_keys", "StrictModes no", "UsePAM no",
                 "PidFile none", "LogLevel DEBUG1", "MaxStartups 200:30:400", "PasswordAuthentication no",
             ]
         try writeFile(lines.joined(separator: "\n") + "\n", to: folder + "/sshd_config")
         // sshd drops privileges into this folder when root starts it.
         if getuid() == 0 { mkdir("/run/sshd", 0o755) }
-        pid = try spawn([
-            SSHServer.path ?? "sshd", "-D", "-f", folder + "/sshd_config", "-E", folder + "/sshd.log",
-        ])
+        let words = [SSHServer.path ?? "sshd", "-D", "-f", folder + "/sshd_config", "-E", folder + "/sshd.log"]
+        pid = try spawn(launcher + words)
         if knownHost {
             let key = String(decoding: try readFile(folder + "/host_key.pub"), as: UTF8.self)
                 .split(separator: " ").prefix(2).joined(separator: " ")
-            try writeFile("[127.0.0.1]:\(port) \(key)\n", to: knownHosts)
+            try writeFile("[\(address)]:\(port) \(key)\n", to: knownHosts)
         }
-        try await waitForPort(port)
+        do {
+            try await waitForPort(port, address)
+        } catch {
+            try stop()
+            throw error
+        }
     }
 
     /// Starts a server for the length of `body`, and cleans up.
     static func with<T>(
-        options: [String] = [], knownHost: Bool = true, extraHostKey: String? = nil,
-        _ body: (SSHServer) async throws -> T
+        options: [String] = [], knownHost: Bool = true, extraHostKey: String? = nil, launcher: [String] = [],
+        address: String = "127.0.0.1", _ body: (SSHServer) async throws -> T
     ) async throws -> T {
-        let server = try await SSHServer(options: options, knownHost: knownHost, extraHostKey: extraHostKey)
+        let server = try await SSHServer(
+            options: options, knownHost: knownHost, extraHostKey: extraHostKey, launcher: launcher,
+            address: address)
         do {
             let result = try await body(server)
             try server.stop()
@@ -96,7 +107,7 @@ final class SSHServer: Sendable {
         timeout: Duration = .seconds(10), options: [Endpoint.Option] = []
     ) -> Endpoint {
         Endpoint(
-            hostName: name, address: "127.0.0.1", port: port, user: currentUser, identityFiles: identities ?? [keyFile],
+            hostName: name, address: address, port: port, user: currentUser, identityFiles: identities ?? [keyFile],
             options: [
                 Endpoint.Option("UserKnownHostsFile", knownHosts), Endpoint.Option("GlobalKnownHostsFile", "none"),
             ]
@@ -192,16 +203,18 @@ func shell(_ text: String) throws {
     guard status == 0 else { throw FixtureError("failed with \(status): \(text)") }
 }
 
-private func loopback(_ port: Int) -> sockaddr_in {
+private func loopback(_ port: Int, _ host: String = "127.0.0.1") -> sockaddr_in {
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
     address.sin_port = in_port_t(port).bigEndian
-    address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
+    inet_pton(AF_INET, host, &address.sin_addr)
     return address
 }
 
-func withAddress<T>(_ port: Int, _ body: (UnsafePointer<sockaddr>, socklen_t) -> T) -> T {
-    var address = loopback(port)
+func withAddress<T>(
+    _ port: Int, _ host: String = "127.0.0.1", _ body: (UnsafePointer<sockaddr>, socklen_t) -> T
+) -> T {
+    var address = loopback(port, host)
     return withUnsafePointer(to: &address) {
         $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
     }
@@ -218,7 +231,8 @@ func makeSocket() -> Int32 {
 /// A listening socket on a free loopback port, and the port.
 func listenOnLoopback(backlog: Int32 = 16) throws -> (socket: Int32, port: Int) {
     let listener = makeSocket()
-    guard listener >= 0, withAddress(0, { bind(listener, $0, $1) }) == 0, listen(listener, backlog) == 0 else {
+    guard listener >= 0, withAddress(0, "127.0.0.1", { bind(listener, $0, $1) }) == 0, listen(listener, backlog) == 0
+    else {
         throw FixtureError("cannot listen")
     }
     var address = sockaddr_in()
@@ -235,11 +249,11 @@ func freePort() throws -> Int {
     return port
 }
 
-func waitForPort(_ port: Int) async throws {
+func waitForPort(_ port: Int, _ host: String = "127.0.0.1") async throws {
     for _ in 0..<500 {
         let client = makeSocket()
         defer { close(client) }
-        if withAddress(port, { connect(client, $0, $1) }) == 0 { return }
+        if withAddress(port, host, { connect(client, $0, $1) }) == 0 { return }
         try await Task.sleep(for: .milliseconds(10))
     }
     throw FixtureError("nothing listens on port \(port)")

@@ -48,7 +48,10 @@ import Testing
         ("Host * !a\n Port 1", "a", []),
         ("Host a?c *.lab\n Port 1", "abc", ["Port=1"]),
         ("Host A\n Port 1", "a", ["Port=1"]),
-        ("Host a\n IdentityFile x\nHost *\n IdentityFile y\n IdentityFile x", "a", ["IdentityFile=x", "IdentityFile=y"]),
+        (
+            "Host a\n IdentityFile x\nHost *\n IdentityFile y\n IdentityFile x", "a",
+            ["IdentityFile=x", "IdentityFile=y"]
+        ),
         ("Host=a\nPort = 5\nUser=\"x y\" # comment", "a", ["Port=5", "User=x y"]),
         ("Match all\n Port 1", "a", ["Port=1"]),
         ("Match host a,b !originalhost b\n Port 1", "a", ["Port=1"]),
@@ -71,8 +74,10 @@ import Testing
         ("Port x", "config:1:1", "`x` is no port", nil),
         ("Port", "config:1:1", "`Port` has no value", nil),
         ("Host \"a", "config:1:1", "a quotation mark is not closed", nil),
-        ("StrictHostKeyChecking maybe", "config:1:1", "`maybe` is no value for StrictHostKeyChecking",
-            "it is one of yes, no, ask, off, accept-new, true, false"),
+        (
+            "StrictHostKeyChecking maybe", "config:1:1", "`maybe` is no value for StrictHostKeyChecking",
+            "it is one of yes, no, ask, off, accept-new, true, false"
+        ),
         ("Match hots a", "config:1:1", "unknown criterion `hots`", "did you mean `host`?"),
         ("ConnectTimeout soon", "config:1:1", "`soon` is no time", "write seconds, or a number with s, m, h or d"),
     ])
@@ -103,7 +108,8 @@ import Testing
 
     @Test(arguments: [
         ("", []), ("-o StrictHostKeyChecking=no", ["StrictHostKeyChecking=no"]),
-        ("-oPort=22 -p 23", ["Port=22", "Port=23"]), ("-J a,b -i '/x y/key'", ["ProxyJump=a,b", "IdentityFile=/x y/key"]),
+        ("-oPort=22 -p 23", ["Port=22", "Port=23"]),
+        ("-J a,b -i '/x y/key'", ["ProxyJump=a,b", "IdentityFile=/x y/key"]),
         ("-o 'ProxyCommand=ssh -W %h:%p \"gate way\"'", ["ProxyCommand=ssh -W %h:%p \"gate way\""]),
         ("-o \"User vagrant\" -C4", ["User=vagrant", "Compression=yes", "AddressFamily=inet"]),
         ("-F /dev/null -l root", ["ConfigFile=/dev/null", "User=root"]),
@@ -115,8 +121,10 @@ import Testing
 
     @Test(arguments: [
         ("-L 80:a:80", "the ssh option `-L` has no meaning for labctl"), ("host", "`host` is no option of ssh"),
-        ("-p", "the ssh option `-p` has no value"), ("-o StrictHostKeyCheking=no", "unknown ssh option `StrictHostKeyCheking`"),
-        ("-i 'x", "a quotation mark is not closed in these ssh arguments: -i 'x"), ("-o Port=", "the ssh option `Port` has no value"),
+        ("-p", "the ssh option `-p` has no value"),
+        ("-o StrictHostKeyCheking=no", "unknown ssh option `StrictHostKeyCheking`"),
+        ("-i 'x", "a quotation mark is not closed in these ssh arguments: -i 'x"),
+        ("-o Port=", "the ssh option `Port` has no value"),
     ])
     func refusesArguments(text: String, message: String) throws {
         let error = try #require(throws: InputError.self) { _ = try SSHArguments.parse(text) }

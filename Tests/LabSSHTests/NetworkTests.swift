@@ -1,0 +1,185 @@
+import LabCore
+import LabSSH
+import LabTransport
+import Testing
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// A network namespace behind a virtual cable, with addresses that are for documentation (RFC 5737).
+struct NetworkNamespace {
+    static let isPossible =
+        getuid() == 0 && (try? shell("ip netns add labctl-probe 2>/dev/null && ip netns del labctl-probe")) != nil
+    static let here = "198.51.100.1"
+    static let there = "198.51.100.2"
+
+    let name = "labctl-\(getpid())"
+
+    static func with<T>(_ body: (NetworkNamespace) async throws -> T) async throws -> T {
+        let namespace = NetworkNamespace()
+        let name = namespace.name
+        try shell(
+            """
+            ip netns add \(name) && ip link add labctl0 type veth peer name labctl1 netns \(name) \
+            && ip addr add \(here)/30 dev labctl0 && ip link set labctl0 up \
+            && ip -n \(name) addr add \(there)/30 dev labctl1 && ip -n \(name) link set labctl1 up \
+            && ip -n \(name) link set lo up
+            """)
+        do {
+            let result = try await body(namespace)
+            try namespace.remove()
+            return result
+        } catch {
+            try namespace.remove()
+            throw error
+        }
+    }
+
+    /// From here on what is sent goes to a station that does not exist, and vanishes without a word.
+    func cut() throws {
+        try shell("ip neigh replace \(Self.there) lladdr 02:00:00:00:00:99 nud permanent dev labctl0")
+    }
+
+    /// Whether the kernel can make a bad network, with delay and loss.
+    static let canImpair =
+        isPossible
+        && (try? shell("tc qdisc add dev lo root netem delay 0ms 2>/dev/null && tc qdisc del dev lo root")) != nil
+
+    /// What happens to packets on the cable, in the words of netem: `loss 30%`, `delay 300ms`.
+    func impair(_ how: String) throws {
+        try shell(
+            """
+            tc qdisc replace dev labctl0 root netem \(how) \
+            && ip netns exec \(name) tc qdisc replace dev labctl1 root netem \(how)
+            """)
+    }
+
+    var launcher: [String] { ["ip", "netns", "exec", name] }
+
+    private func remove() throws { try shell("ip link del labctl0; ip netns del \(name)") }
+}
+
+extension OpenSSHTests {
+    @Suite(.enabled(if: NetworkNamespace.isPossible, "network namespaces need root and iproute2"))
+    struct Networks {
+        private func withServer<T>(_ body: (NetworkNamespace, SSHServer) async throws -> T) async throws -> T {
+            try await NetworkNamespace.with { network in
+                try await SSHServer.with(launcher: network.launcher, address: NetworkNamespace.there) { server in
+                    try await body(network, server)
+                }
+            }
+        }
+
+        @Test func droppedPacketsEndAtTheDeadline() async throws {
+            try await withServer { network, server in
+                try network.cut()
+                let error = await #expect(throws: ConnectionError.self) {
+                    try await server.connect(server.endpoint(timeout: .milliseconds(700)))
+                }
+                #expect(error?.kind == .timedOut)
+                #expect(error?.notes == ["it was connecting to \(NetworkNamespace.there):\(server.port)"])
+            }
+        }
+
+        @Test func addressWithoutAHostIsUnreachable() async throws {
+            try await withServer { _, server in
+                try shell("ip route add unreachable 198.51.100.8/29")
+                defer { try? shell("ip route del unreachable 198.51.100.8/29") }
+                var endpoint = server.endpoint()
+                endpoint.address = "198.51.100.9"
+                let error = await #expect(throws: ConnectionError.self) { try await server.connect(endpoint) }
+                #expect(error?.kind == .unreachable)
+                #expect(error?.message.hasPrefix("cannot reach 198.51.100.9:\(server.port): ") == true)
+            }
+        }
+
+        @Test func cableIsPulledInMidCommand() async throws {
+            try await withServer { network, server in
+                let connection = try await server.connect(
+                    settings: server.settings(
+                        keepaliveInterval: .milliseconds(100), keepaliveTimeout: .milliseconds(500)))
+                let error = await #expect(throws: ConnectionError.self) {
+                    try await connection.run(
+                        Command(.shell("echo on; sleep 30")) { _ in try? network.cut() })
+                }
+                #expect(error?.kind == .lost)
+                await connection.close()
+            }
+        }
+
+        @Test(.enabled(if: NetworkNamespace.canImpair, "this kernel has no netem"))
+        func lossAndLatencyAreSurvived() async throws {
+            try await withServer { network, server in
+                try network.impair("delay 50ms loss 10%")
+                let connection = try await server.connect(server.endpoint(timeout: .seconds(60)))
+                let bytes = (0..<100_000).map { UInt8(truncatingIfNeeded: $0 &* 7) }
+                let result = try await connection.run(Command(.arguments(["cat"]), standardInput: bytes))
+                #expect(result.standardOutput == bytes)
+                await connection.close()
+            }
+        }
+
+        @Test func cancellationEndsAtOnceWhenThePeerIsGone() async throws {
+            try await withServer { network, server in
+                let connection = try await server.connect()
+                let (started, signal) = AsyncStream.makeStream(of: Void.self)
+                let task = Task {
+                    try await connection.run(Command(.shell("echo on; sleep 30")) { _ in signal.yield() })
+                }
+                for await _ in started { break }
+                try network.cut()
+                task.cancel()
+                await #expect(throws: CancellationError.self) { try await task.value }
+                await connection.close()
+            }
+        }
+    }
+
+    @Suite struct Passwords {
+        /// A server whose shadow file, in a mount namespace of its own, has a password for the current user.
+        private func withPassword(_ body: (SSHServer, Secret) async throws -> Void) async throws {
+            let folder = try temporaryFolder()
+            defer { try? shell("rm -rf \(folder)") }
+            try shell(
+                """
+                hash=$(openssl passwd -6 'right one') && \
+                sed "s|^\(currentUser):[^:]*:|\(currentUser):$hash:|" /etc/shadow > \(folder)/shadow
+                """)
+            try await SSHServer.with(
+                options: ["PasswordAuthentication yes", "PermitRootLogin yes", "KbdInteractiveAuthentication no"],
+                launcher: [
+                    "unshare", "-m", "sh", "-c", "mount --bind \(folder)/shadow /etc/shadow && exec \"$@\"", "sh",
+                ]
+            ) { try await body($0, Secret("right one")) }
+        }
+
+        private static let isPossible =
+            getuid() == 0 && access("/etc/shadow", R_OK) == 0 && (try? shell("unshare -m true 2>/dev/null")) != nil
+
+        @Test(.enabled(if: isPossible, "a shadow file of its own needs root and mount namespaces"))
+        func passwordsLogIn() async throws {
+            try await withPassword { server, password in
+                var endpoint = server.endpoint(identities: [])
+                endpoint.password = password
+                let connection = try await server.connect(endpoint)
+                await connection.close()
+
+                let settings = server.settings { question in
+                    question == .password(user: currentUser, host: "node") ? password : nil
+                }
+                let asked = try await server.connect(server.endpoint(identities: []), settings: settings)
+                await asked.close()
+
+                endpoint.password = Secret("wrong one")
+                let wrong = endpoint
+                let error = await #expect(throws: ConnectionError.self) { try await server.connect(wrong) }
+                #expect(error?.kind == .authenticationDenied)
+                #expect(error?.notes.contains("password: not accepted") == true)
+                #expect("\(String(describing: error))".contains("wrong one") == false)
+            }
+        }
+    }
+}
