@@ -67,7 +67,8 @@ extension Composer {
         let text = tree.text(node)
         if tag == "!" {
             // Not a plain scalar any more (YAML 1.2.2, 3.3.2); libyaml resolves what it stands before, quoted or not.
-            let value = schema == .ansible && !text.isEmpty ? schema.resolve(text) : nil
+            let isEmpty = text.isEmpty && node.style == .plain
+            let value = schema == .ansible && !isEmpty ? schema.resolve(text) : nil
             return SourceValue(value.map(Self.content) ?? .string(text), span: span)
         }
         if tag.hasPrefix(Tag.prefix) {
