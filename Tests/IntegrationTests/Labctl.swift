@@ -31,54 +31,73 @@ enum Labctl {
     static func run(
         _ arguments: [String], in folder: URL = root, environment: [String: String] = [:], deadline: Int = 120
     ) throws -> Outcome {
-        let process = Process()
-        process.executableURL = binary
-        process.arguments = arguments
-        process.currentDirectoryURL = folder
+        try start(arguments, in: folder, environment: environment, deadline: deadline).wait()
+    }
+
+    /// Starts labctl and lets the test go on beside it.
+    static func start(
+        _ arguments: [String], in folder: URL = root, environment: [String: String] = [:], deadline: Int = 120
+    ) throws -> RunningProgram {
         var variables = ProcessInfo.processInfo.environment
         for name in ["LABCTL_INVENTORY", "ANSIBLE_INVENTORY", "KUBECONFIG", "SSH_AUTH_SOCK"] { variables[name] = nil }
-        process.environment = variables.merging(environment) { $1 }
-        let scratch = FileManager.default.temporaryDirectory.appending(path: "labctl-test-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: scratch, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: scratch) }
-        // Files, not pipes: a child that outlives labctl (the sandbox) must not keep a pipe open.
-        let output = scratch.appending(path: "output")
-        let errors = scratch.appending(path: "errors")
-        try Data().write(to: output)
-        try Data().write(to: errors)
-        process.standardInput = FileHandle.nullDevice
-        process.standardOutput = try FileHandle(forWritingTo: output)
-        process.standardError = try FileHandle(forWritingTo: errors)
-        try process.run()
-        let killer = DispatchWorkItem { process.terminate(); kill(process.processIdentifier, SIGKILL) }
-        DispatchQueue.global().asyncAfter(deadline: .now() + .seconds(deadline), execute: killer)
-        process.waitUntilExit()
-        killer.cancel()
-        return Outcome(
-            status: process.terminationStatus,
-            output: String(decoding: try Data(contentsOf: output), as: UTF8.self),
-            errors: String(decoding: try Data(contentsOf: errors), as: UTF8.self))
+        return try RunningProgram(
+            binary, arguments, in: folder, environment: variables.merging(environment) { $1 }, deadline: deadline)
     }
 }
 
-/// A folder of its own for one test, removed afterwards.
-struct Scratch: ~Copyable {
-    let folder: URL
+/// A program under way, with its output in files.
+final class RunningProgram {
+    private let process = Process()
+    private let scratch: URL
+    private let killer: DispatchWorkItem
 
-    init() throws {
-        folder = FileManager.default.temporaryDirectory.appending(path: "labctl-scratch-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    /// Starts `program`, which is killed after `deadline` seconds.
+    init(
+        _ program: URL, _ arguments: [String], in folder: URL, environment: [String: String], deadline: Int
+    ) throws {
+        process.executableURL = program
+        process.arguments = arguments
+        process.currentDirectoryURL = folder
+        process.environment = environment
+        scratch = FileManager.default.temporaryDirectory.appending(path: "labctl-test-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: scratch, withIntermediateDirectories: true)
+        // Files, not pipes: a child that outlives labctl (the sandbox) must not keep a pipe open.
+        let files = ["output", "errors"].map { [scratch] name in scratch.appending(path: name) }
+        for file in files { try Data().write(to: file) }
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = try FileHandle(forWritingTo: files[0])
+        process.standardError = try FileHandle(forWritingTo: files[1])
+        try process.run()
+        let identifier = process.processIdentifier
+        killer = DispatchWorkItem { kill(identifier, SIGKILL) }
+        DispatchQueue.global().asyncAfter(deadline: .now() + .seconds(deadline), execute: killer)
     }
 
-    deinit { try? FileManager.default.removeItem(at: folder) }
+    deinit {
+        killer.cancel()
+        if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+        try? FileManager.default.removeItem(at: scratch)
+    }
 
-    /// Writes a file, with the folders above it, and returns its path.
-    @discardableResult
-    func write(_ text: String, to path: String) throws -> String {
-        let file = folder.appending(path: path)
-        try FileManager.default.createDirectory(
-            at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
-        try Data(text.utf8).write(to: file)
-        return file.path
+    /// What it has written to its standard output so far.
+    var output: String {
+        (try? String(decoding: Data(contentsOf: scratch.appending(path: "output")), as: UTF8.self)) ?? ""
+    }
+
+    /// What it has written to its standard error so far.
+    var errors: String {
+        (try? String(decoding: Data(contentsOf: scratch.appending(path: "errors")), as: UTF8.self)) ?? ""
+    }
+
+    var isRunning: Bool { process.isRunning }
+
+    /// Sends what Ctrl-C sends.
+    func interrupt() { kill(process.processIdentifier, SIGINT) }
+
+    /// Waits for its end.
+    func wait() -> Labctl.Outcome {
+        process.waitUntilExit()
+        killer.cancel()
+        return Labctl.Outcome(status: process.terminationStatus, output: output, errors: errors)
     }
 }
