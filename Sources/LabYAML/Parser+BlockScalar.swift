@@ -2,6 +2,7 @@ extension Parser {
     private enum Chomping { case clip, strip, keep }
 
     /// Reads a block scalar whose `|` or `>` stands at `pos` (c-l+literal, [170]; c-l+folded, [174]).
+    @inline(never)
     mutating func readBlockScalar(parent: Int, properties: UInt32) throws(Failure) {
         let start = pos
         let isLiteral = byte(pos) == .pipe
