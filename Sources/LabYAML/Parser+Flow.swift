@@ -54,7 +54,7 @@ extension Parser {
         let keyEnd = tokenEnd
         // The key of a pair and its colon are on one line ([154], ns-s-implicit-yaml-key).
         try skipFlowSeparation(opener: opener, parent: parent)
-        guard byte(pos) == .colon, isJSON || isFlowSeparator(pos + 1) else { return }
+        guard byte(pos) == .colon, isJSON || isValueIndicator else { return }
         guard line == lineStart else {
             if lineIndent <= parent, looksLikeEntry() { throw unclosedBracket(opener, before: lineContent) }
             throw .keyOverLines(start..<keyEnd, colon: pos)
@@ -105,7 +105,7 @@ extension Parser {
     private mutating func readOptionalFlowValue(afterJSONKey isJSON: Bool, opener: Int, parent: Int) throws(Failure) {
         let keyEnd = tokenEnd
         try skipFlowSeparation(opener: opener, parent: parent)
-        if byte(pos) == .colon, isJSON || isFlowSeparator(pos + 1) {
+        if byte(pos) == .colon, isJSON || isValueIndicator {
             try readFlowValue(opener: opener, parent: parent)
         } else {
             appendEmpty(at: keyEnd)
@@ -160,7 +160,7 @@ extension Parser {
             }
             append(try readAlias())
             return false
-        case .colon where isFlowSeparator(pos + 1):
+        case .colon where isValueIndicator:
             appendEmpty(at: pos, properties: properties)
             return false
         case .closeBracket, .closeBrace:
@@ -194,6 +194,9 @@ extension Parser {
     /// Whether the byte at `offset` may follow an indicator in a flow collection.
     @inline(__always)
     private func isFlowSeparator(_ offset: Int) -> Bool { isSpace(offset) || byte(offset).isFlowIndicator }
+
+    /// Whether the `:` at `pos` starts a value; libyaml takes any that starts a token for one.
+    private var isValueIndicator: Bool { isFlowSeparator(pos + 1) || dialect.isLax }
 
     /// Whether `pos` is at the `?` of an explicit key; libyaml takes any `?` that starts an entry for one.
     private var isKeyIndicator: Bool { byte(pos) == .question && (isFlowSeparator(pos + 1) || dialect.isLax) }
