@@ -19,6 +19,7 @@ enum Tag {
 
 extension Composer {
     /// The explicit tag as it was written, when it is the file's own (`!vault`) and no type of YAML's.
+    @inline(never)
     mutating func localTag(_ properties: SyntaxTree.Properties?, for node: SyntaxTree.Node) -> String? {
         guard let tag = properties?.tag, tag != "!" else { return nil }
         if tag.hasPrefix(Tag.prefix) {
@@ -55,6 +56,7 @@ extension Composer {
                     ?? "quote the text when it is meant to start with !"))
     }
 
+    @inline(never)
     mutating func composeScalar(_ node: SyntaxTree.Node, _ properties: SyntaxTree.Properties?) -> SourceValue {
         let span = span(of: node)
         guard let tag = properties?.tag else {

@@ -67,6 +67,7 @@ struct Composer {
 
     // MARK: Places
 
+    @inline(never)
     mutating func position(_ offset: UInt32) -> SourcePosition { places.position(at: Int(offset)) }
 
     /// Where a scalar or an alias stands. Of a collection, take the start before and the end after what is in it.
@@ -99,6 +100,7 @@ struct Composer {
         return composed
     }
 
+    @inline(never)
     private mutating func composeAlias(_ node: SyntaxTree.Node) -> Composed {
         let name = tree.text(node)
         let span = span(of: node)
@@ -126,6 +128,7 @@ struct Composer {
             value: SourceValue(composed.value.content, span: span, tag: composed.value.tag), size: composed.size)
     }
 
+    @inline(never)
     private mutating func composeSequence(_ index: Int, _ properties: SyntaxTree.Properties?) -> Composed {
         let node = tree.nodes[index]
         let start = position(node.start)
@@ -149,6 +152,7 @@ struct Composer {
     }
 
     /// Whether merging may go on: `<<` copies the entries of a map, so that many merges of a large map cost their product.
+    @inline(never)
     mutating func countMerged(_ count: Int, at key: SyntaxTree.Node) -> Bool {
         let limit = max(limits.expandedNodes, 10 * tree.nodes.count)
         let wasBelow = merged <= limit
@@ -162,6 +166,7 @@ struct Composer {
         return merged <= limit
     }
 
+    @inline(never)
     private mutating func refuseExpansion(_ document: Int) {
         note(
             Diagnostic(

@@ -33,6 +33,7 @@ extension Parser {
 
     // MARK: Indentation
 
+    @inline(never)
     func tabIndentation() -> Failure {
         var tab = lineStart
         while tab < pos, bytes[tab] != .tab { tab += 1 }
@@ -44,6 +45,7 @@ extension Parser {
     }
 
     /// A line whose indentation is none of the collections that are open or have just ended.
+    @inline(never)
     func overindented(column: Int, entry: Int) -> Failure {
         let isItem = byte(pos) == .dash && isSpace(pos + 1)
         let range = pos..<max(isItem ? pos + 1 : endOfWord(pos), pos)
@@ -85,6 +87,7 @@ extension Parser {
     }
 
     /// What stands after a complete value on the same line.
+    @inline(never)
     func trailing(entry: Int) -> Failure {
         let range = pos..<max(endOfLine(pos), pos)
         if byte(pos) == .hash { return .commentWithoutSpace(at: range) }
@@ -110,6 +113,7 @@ extension Parser {
     }
 
     /// Text after the closing quote of a value.
+    @inline(never)
     private func afterQuote(_ range: Range<Int>, quote: UInt8) -> Failure {
         let start = nodes.last.map { Int($0.start) } ?? tokenEnd
         if start < lineStart {
@@ -161,6 +165,7 @@ extension Parser {
     }
 
     /// What follows the root node of a document.
+    @inline(never)
     func afterRoot(document: Int) -> Failure {
         let range = pos..<max(endOfLine(pos), pos)
         guard document + 1 < nodes.count else {
@@ -194,6 +199,7 @@ extension Parser {
     // MARK: Keys and colons
 
     /// A second `: ` on the line of a key.
+    @inline(never)
     func nestedColon(in value: Range<Int>, place: Place) -> Failure {
         let colon = pos..<pos + 1
         if place == .root {
@@ -219,6 +225,7 @@ extension Parser {
     }
 
     /// A line of a plain scalar, not the first, that has a `: `.
+    @inline(never)
     func multiLineKey(_ scalar: Range<Int>, place: Place) -> Failure {
         let firstLine = scalar.lowerBound..<endOfLine(scalar.lowerBound)
         let lineText = lineContent..<pos
@@ -250,6 +257,7 @@ extension Parser {
     }
 
     /// `key:value`, with what was meant spelled out.
+    @inline(never)
     func missingSpace(_ colon: Int, key: Range<Int>) -> Failure {
         var end = endOfLine(colon)
         while end > colon, bytes[end - 1].isBlank { end -= 1 }
@@ -271,6 +279,7 @@ extension Parser {
     }
 
     /// A line at the column of a map's keys that is no entry.
+    @inline(never)
     func missingColon(_ range: Range<Int>) -> Failure {
         let line = range.lowerBound..<min(max(endOfLine(range.lowerBound), range.lowerBound), end)
         if let colon = colonWithoutSpace(line) {
@@ -298,6 +307,7 @@ extension Parser {
             hint: "put `: ` after the key; indent the line deeper when it continues the value before it")
     }
 
+    @inline(never)
     func checkKeyLength(_ range: Range<Int>) throws(Failure) {
         // The limit is in characters.
         let length = bytes[range].count { $0 & 0xC0 != 0x80 }

@@ -3,6 +3,7 @@ extension Parser {
     // MARK: Starts of texts
 
     /// A character that cannot start a text without quotes ([22], c-indicator).
+    @inline(never)
     func reservedStart(_ byte: UInt8, inFlow: Bool) -> Failure {
         let range = character(at: pos)
         let name = Character(Unicode.Scalar(byte))
@@ -38,6 +39,7 @@ extension Parser {
     }
 
     /// `&` or `*` without a name.
+    @inline(never)
     func emptyName(_ offset: Int) -> Failure {
         let isAlias = bytes[offset] == .asterisk
         return Failure(
@@ -53,6 +55,7 @@ extension Parser {
 
     // MARK: Unclosed
 
+    @inline(never)
     func unclosedQuote(_ opener: Int) -> Failure {
         let isSingle = bytes[opener] == .singleQuote
         return Failure(
@@ -64,6 +67,7 @@ extension Parser {
             resumable: false)
     }
 
+    @inline(never)
     func unclosedBracket(_ opener: Int) -> Failure {
         let isList = bytes[opener] == .openBracket
         if !isList, byte(opener + 1) == .openBrace || (opener > 0 && bytes[opener - 1] == .openBrace) {
@@ -78,6 +82,7 @@ extension Parser {
     }
 
     /// A bracket that is still open where a line starts that looks like the next entry of the block around it.
+    @inline(never)
     func unclosedBracket(_ opener: Int, before line: Int) -> Failure {
         let isList = bytes[opener] == .openBracket
         return Failure(
@@ -97,6 +102,7 @@ extension Parser {
         return false
     }
 
+    @inline(never)
     func markerInFlow(_ opener: Int) -> Failure {
         Failure(
             "the \(bytes[opener] == .openBracket ? "list" : "map") that is opened here is not closed before the document ends",
@@ -104,6 +110,7 @@ extension Parser {
             hint: "close it with `\(bytes[opener] == .openBracket ? "]" : "}")`", resumable: false)
     }
 
+    @inline(never)
     func underindentedFlow(parent: Int, opener: Int) -> Failure {
         if looksLikeEntry() { return unclosedBracket(opener, before: pos) }
         return Failure(
@@ -113,6 +120,7 @@ extension Parser {
     }
 
     /// Anything but a comma after an entry of a flow collection.
+    @inline(never)
     func afterFlowEntry(entryEnd: Int, closer: UInt8, opener: Int, parent: Int) -> Failure {
         let what = closer == .closeBracket ? "list" : "map"
         let bracket = Character(Unicode.Scalar(closer))
@@ -141,6 +149,7 @@ extension Parser {
         }
     }
 
+    @inline(never)
     func unknownEscape(at offset: Int, opener: Int) -> Failure {
         let escape = offset..<character(at: offset + 1).upperBound
         return Failure(
@@ -151,6 +160,7 @@ extension Parser {
 }
 
 extension Failure {
+    @inline(never)
     static func unquotedTemplate(_ range: Range<Int>) -> Failure {
         Failure(
             "a value that starts with `{{` must be quoted", at: range,
