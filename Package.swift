@@ -63,8 +63,8 @@ let package = Package(
         library(
             "LabKube",
             [
-                "LabCore", "LabTransport", "LabYAML", collections, nioCore, nioPosix, nioHTTP1, nioTLS, nioSSL,
-                nioHTTP2, x509, asn1,
+                "LabCore", "LabTransport", collections, nioCore, nioPosix, nioHTTP1, nioTLS, nioSSL, nioHTTP2, x509,
+                asn1,
             ]),
         library(
             "LabModules",
@@ -104,7 +104,7 @@ let package = Package(
             "LabModules",
             [
                 "LabCore", "LabTransport", "LabKube", "LabYAML", "LabSandbox", "LabModel", "LabTemplate", collections,
-                nioCore, nioPosix, nioHTTP1,
+                nioCore, nioPosix, nioHTTP1, nioSSL, x509, asn1, crypto,
             ]),
         tests(
             "LabEngine", ["LabCore", "LabTransport", "LabModel", "LabModules"], fixtures: ["Fixtures"]),

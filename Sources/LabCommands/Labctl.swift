@@ -35,7 +35,7 @@ package struct Labctl: AsyncParsableCommand {
                 subcommands: [
                     ListInventory.self, ListTasks.self, Explain.self, ListModules.self, Lint.self, ShowYAML.self,
                 ]),
-            CommandGroup(name: "Reach", subcommands: [Exec.self]),
+            CommandGroup(name: "Reach", subcommands: [Exec.self, Doctor.self]),
             CommandGroup(name: "Try", subcommands: [SandboxCommand.self]),
         ])
 

@@ -88,7 +88,8 @@ struct ChangeText {
         case (let before?, let after?):
             let old = brief(before)
             let new = brief(after)
-            if TextLayout.width(field.path) + TextLayout.width(old) + TextLayout.width(new) + 10 <= width {
+            let ownerWidth = field.owner.map { TextLayout.width($0) + 4 } ?? 0
+            if TextLayout.width(field.path) + TextLayout.width(old) + TextLayout.width(new) + 9 + ownerWidth <= width {
                 return [
                     "    \(field.path): \(style.text(old, .removed)) → \(style.text(new, .added))\(owner)"
                 ]

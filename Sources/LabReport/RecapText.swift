@@ -13,7 +13,7 @@ struct RecapText {
             lines.append("")
             lines.append(style.text("recap", .strong))
             let column = summaries.map { TextLayout.width($0.host) }.max() ?? 0
-            lines += summaries.map { host($0, column: min(column, 24), isCheck: report.isCheck) }
+            lines += summaries.flatMap { host($0, column: min(column, 24), isCheck: report.isCheck) }
         }
         for failure in report.failures {
             lines.append("")
@@ -25,26 +25,36 @@ struct RecapText {
         return lines
     }
 
-    private func host(_ summary: Report.HostSummary, column: Int, isCheck: Bool) -> String {
-        var parts = [
-            style.text("\(summary.ok) ok", summary.ok > 0 ? .ok : .faint),
-            style.text(
-                "\(summary.changed) \(isCheck ? "to change" : "changed")", summary.changed > 0 ? .changed : .faint),
-            style.text("\(summary.failed) failed", summary.failed > 0 ? .failed : .faint),
+    private func host(_ summary: Report.HostSummary, column: Int, isCheck: Bool) -> [String] {
+        var parts: [(text: String, role: Style.Role)] = [
+            ("\(summary.ok) ok", summary.ok > 0 ? .ok : .faint),
+            ("\(summary.changed) \(isCheck ? "to change" : "changed")", summary.changed > 0 ? .changed : .faint),
+            ("\(summary.failed) failed", summary.failed > 0 ? .failed : .faint),
         ]
-        if summary.unstable > 0 { parts.append(style.text("\(summary.unstable) unstable", .failed)) }
-        if summary.isUnreachable { parts.append(style.text("unreachable", .failed)) }
-        if summary.skipped > 0 { parts.append(style.text("\(summary.skipped) skipped", .faint)) }
-        if summary.ignored > 0 { parts.append(style.text("\(summary.ignored) ignored", .warning)) }
-        if summary.rescued > 0 { parts.append(style.text("\(summary.rescued) rescued", .warning)) }
+        if summary.unstable > 0 { parts.append(("\(summary.unstable) unstable", .failed)) }
+        if summary.isUnreachable { parts.append(("unreachable", .failed)) }
+        if summary.skipped > 0 { parts.append(("\(summary.skipped) skipped", .faint)) }
+        if summary.ignored > 0 { parts.append(("\(summary.ignored) ignored", .warning)) }
+        if summary.rescued > 0 { parts.append(("\(summary.rescued) rescued", .warning)) }
         if !isCheck, summary.proved + summary.unproved > 0 {
             let isAll = summary.proved == summary.steps
-            parts.append(
-                style.text("\(summary.proved) of \(summary.steps) steps proved", isAll ? .ok : .warning))
+            parts.append(("\(summary.proved) of \(summary.steps) steps proved", isAll ? .ok : .warning))
         }
-        parts.append(style.text(TextLayout.duration(summary.duration), .faint))
-        return "  " + TextLayout.pad(TextLayout.cut(summary.host, to: column), to: column) + "  "
-            + parts.joined(separator: "  ")
+        parts.append((TextLayout.duration(summary.duration), .faint))
+
+        var lines: [String] = []
+        var line = "  " + TextLayout.pad(TextLayout.cut(summary.host, to: column), to: column)
+        var used = column + 2
+        for part in parts {
+            if used + 2 + TextLayout.width(part.text) > width, used > column + 2 {
+                lines.append(line)
+                line = String(repeating: " ", count: column + 2)
+                used = column + 2
+            }
+            line += "  " + style.text(part.text, part.role)
+            used += 2 + TextLayout.width(part.text)
+        }
+        return lines + [line]
     }
 
     private func verdict(_ report: Report, _ summaries: [Report.HostSummary]) -> [String] {

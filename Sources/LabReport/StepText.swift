@@ -12,7 +12,7 @@ struct StepText {
     let isVerbose: Bool
 
     private static let outcomeColumn = 11
-    private static let timeColumn = 8
+    private static let timeColumn = 10
     private static let proofColumn = 8
     private static let margin = "  "
 

@@ -111,7 +111,7 @@ import Testing
                 - {name: A, copy: {content: x, dest: DIR/checked}, check_mode: true, register: r}
                 - {name: B, stat: {path: DIR/checked}, register: s}
                 - {name: C, assert: {that: ["r is changed", "not s.stat.exists"]}}
-                """, lines: ["changed - A", "ok proved B", "ok proved C"]),
+                """, lines: ["changed proved(check_mode) A", "ok proved B", "ok proved C"]),
         Case(
             name: "loop_control",
             tasks: """

@@ -33,8 +33,7 @@ struct ShippedRoleTests {
 
     private func run() async throws -> Report {
         lab.write("play.yml", "- hosts: control_plane[0]\n  roles: ['\(root)/Roles/metallb']\n")
-        var registry = ModuleRegistry.builtIn(environment: [:])
-        for module in ModuleRegistry.kubernetes(environment: [:]) { registry.register(module) }
+        let registry = ModuleRegistry.complete(environment: [:])
         let plays = try PlaybookLoader(catalog: registry, finder: RoleFinder(directory: lab.folder))
             .load(["\(lab.folder)/play.yml"])
         let inventory = try InventoryLoader(workingDirectory: lab.folder).load(["\(lab.folder)/inventory.yml"])

@@ -2,7 +2,7 @@ import LabCore
 import LabModules
 import Testing
 
-/// What ansible-core 2.19 makes of the same files; the texts were written by it.
+/// What ansible-core 2.19 makes of the same files, by its documentation and source.
 @Suite struct LineTests {
     struct Case: Sendable, CustomTestStringConvertible {
         var before: String?

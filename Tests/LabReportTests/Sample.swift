@@ -19,7 +19,10 @@ enum Sample {
 
     static let failure = Diagnostic(
         "unknown parameter 'dset' of the module 'copy'", span: file.span(39..<43),
-        notes: [Diagnostic.Note("the task begins here", span: file.span(2..<6)), Diagnostic.Note("copy takes dest, mode, owner")],
+        notes: [
+            Diagnostic.Note("the task begins here", span: file.span(2..<6)),
+            Diagnostic.Note("copy takes dest, mode, owner"),
+        ],
         hint: "did you mean 'dest'?")
 
     static func task(_ number: Int, _ name: String, _ module: String = "kubernetes.core.k8s") -> TaskIdentity {
@@ -42,7 +45,9 @@ enum Sample {
             step: StepRecord(
                 .changed, proof: .proved(by: nil),
                 changes: (1...3).map { Change(.create, "ConfigMap default/c\($0)") } + [update],
-                notes: ["kept .spec.conversion.webhook.clientConfig.caBundle of CustomResourceDefinition bgppeers.metallb.io: MetalLB owns it"],
+                notes: [
+                    "kept .spec.conversion.webhook.clientConfig.caBundle of CustomResourceDefinition bgppeers.metallb.io: MetalLB owns it"
+                ],
                 duration: .milliseconds(1240))),
         TaskRecord(
             task: task(2, "Message of the day", "copy"), host: "w1",

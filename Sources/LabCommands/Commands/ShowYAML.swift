@@ -46,7 +46,7 @@ struct ShowYAML: AsyncParsableCommand {
                 StandardStream.output.line(value.value.json(.indented(2)))
             }
         case .emit:
-            StandardStream.output.write(YAML.emit(documents: try YAML.compose(tree, schema: schema).map(\.value)))
+            StandardStream.output.write(YAML.emit(tree))
         }
     }
 

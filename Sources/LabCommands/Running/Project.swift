@@ -39,11 +39,7 @@ struct Project {
 
     /// All modules that labctl has.
     static func modules() -> ModuleRegistry {
-        var registry = ModuleRegistry.builtIn(environment: Surroundings.environment)
-        registry.register(K8sModule(environment: Surroundings.environment))
-        registry.register(K8sInfoModule())
-        registry.register(VerifyModule())
-        return registry
+        ModuleRegistry.complete(environment: Surroundings.environment)
     }
 
     /// Where the inventory is when nobody says so.

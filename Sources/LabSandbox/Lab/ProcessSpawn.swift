@@ -32,6 +32,17 @@ enum ProcessSpawn {
         guard status == 0 else { throw SandboxError("\(program) failed", notes: Files.tail(log)) }
     }
 
+    /// Marks this process's descriptors as not for programs that it starts: whoever waits for labctl by a descriptor
+    /// that it inherited must not wait for the sandbox too. (Darwin has a spawn flag for this, Linux has not.)
+    private static func keepDescriptors() {
+        #if !canImport(Darwin)
+            for descriptor in Int32(3)..<Int32(1024) {
+                let flags = fcntl(descriptor, F_GETFD)
+                if flags >= 0 { _ = fcntl(descriptor, F_SETFD, flags | FD_CLOEXEC) }
+            }
+        #endif
+    }
+
     private static func spawn(
         _ program: String, _ arguments: [String], environment: [String], output: String, detached: Bool
     ) throws(SandboxError) -> pid_t {
@@ -51,10 +62,10 @@ enum ProcessSpawn {
         posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT | O_APPEND, 0o600)
         posix_spawn_file_actions_adddup2(&actions, 1, 2)
+        keepDescriptors()
         var flags = Int16(POSIX_SPAWN_SETSIGMASK) | Int16(POSIX_SPAWN_SETSIGDEF)
         if detached { flags |= Int16(truncatingIfNeeded: setsidFlag) }
         #if canImport(Darwin)
-            // Linux has no such flag: what is opened there is opened with O_CLOEXEC.
             flags |= Int16(POSIX_SPAWN_CLOEXEC_DEFAULT)
         #endif
         posix_spawnattr_setflags(&attributes, flags)
