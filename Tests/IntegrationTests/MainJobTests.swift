@@ -39,12 +39,13 @@ struct MainJobTests {
         try metallb("plan").expect(status: 0, "0 to change", "nothing would change")
     }
 
-    @Test("it says on every run that the API server is a simulation, and not on the standard output")
+    @Test("it says on every run that the API server is a simulation, among JSON on the standard error")
     func simulation() throws {
         try sandbox.converge()
-        let outcome = try metallb("plan")
-        #expect(outcome.errors.contains("the API server is labctl's simulation"))
-        #expect(!outcome.output.contains("simulation"))
+        try metallb("plan").expect(status: 0, "the API server is labctl's simulation")
+        let json = try metallb("plan", "--output", "json")
+        #expect(json.errors.contains("the API server is labctl's simulation"))
+        #expect(json.output.split(separator: "\n").allSatisfy { $0.hasPrefix("{") })
     }
 
     @Test("a field changed by hand is found, shown and repaired", .enabled(if: kubectl, noKubectl))
@@ -295,6 +296,16 @@ struct FreshSandboxTests {
         try sandbox.converge()
         try project.labctl("plan", "metallb", "--sandbox", "-e", sandbox.manifest).expect(
             status: 0, "nothing would change")
+    }
+
+    @Test("what the sandbox leaves running holds nothing of who started it", .timeLimit(.minutes(2)))
+    func descriptors() throws {
+        try project.labctl("sandbox", "down").expect(status: 0)
+        // The pipe ends when nobody has its other end any more; `up` itself writes elsewhere.
+        let run = try Tool.start(
+            ["sh", "-c", "'\(Labctl.binary.path)' sandbox up 7>&1 >/dev/null | cat; echo ended"], in: project.folder,
+            deadline: 30)
+        run.wait().expect(status: 0, "ended")
     }
 
     @Test("a sandbox that a crash left behind is reported, started anew, and removed")

@@ -19,8 +19,8 @@ final class RunningSandbox: Sendable {
     }
 
     deinit {
-        let outcome = try? project.labctl("sandbox", "down")
-        if outcome?.status != 0 { Issue.record("the sandbox stays: \(outcome?.everything ?? "")") }
+        guard let outcome = try? project.labctl("sandbox", "down") else { return }
+        if outcome.status != 0 { Issue.record("the sandbox stays: \(outcome.everything)") }
     }
 
     var folder: URL { project.folder.appending(path: ".labctl/sandbox") }
@@ -102,11 +102,11 @@ enum Tool {
 
     /// Starts a program of the PATH.
     static func start(
-        _ command: [String], in folder: URL, _ environment: [String: String] = [:]
+        _ command: [String], in folder: URL, _ environment: [String: String] = [:], deadline: Int = 120
     ) throws -> RunningProgram {
         try RunningProgram(
             URL(filePath: "/usr/bin/env"), command, in: folder,
-            environment: ProcessInfo.processInfo.environment.merging(environment) { $1 }, deadline: 120)
+            environment: ProcessInfo.processInfo.environment.merging(environment) { $1 }, deadline: deadline)
     }
 
     static func isInstalled(_ name: String) -> Bool {
