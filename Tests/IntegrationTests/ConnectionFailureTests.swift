@@ -167,7 +167,7 @@ struct ConnectionFailureTests {
     }
 
     @Test("a connection that is lost in the middle", arguments: ["exec", "provision"])
-    func lost(command: String) async throws {
+    func lost(command: String) throws {
         let mark = project.folder.appending(path: "pid-\(command)")
         let script = "echo $$ > \(mark.path).new; mv \(mark.path).new \(mark.path); exec sleep 600"
         try project.write(
@@ -183,7 +183,7 @@ struct ConnectionFailureTests {
                 kill(process, SIGKILL)
             }
         }
-        let began = try await Tool.wait { FileManager.default.fileExists(atPath: mark.path) }
+        let began = try Tool.wait { FileManager.default.fileExists(atPath: mark.path) }
         try #require(began, "\(run.output)\(run.errors)")
         let server = try #require(try sandbox.processes()["sshd of cp1"])
         for session in try Tool.children(of: server) { kill(session, SIGKILL) }
@@ -193,7 +193,7 @@ struct ConnectionFailureTests {
     }
 
     @Test("Ctrl-C ends at once, here and on the host", arguments: ["exec", "provision"])
-    func interrupted(command: String) async throws {
+    func interrupted(command: String) throws {
         let mark = project.folder.appending(path: "interrupted-\(command)")
         let script = "echo $$ > \(mark.path).new; mv \(mark.path).new \(mark.path); exec sleep 600"
         try project.write(
@@ -202,14 +202,14 @@ struct ConnectionFailureTests {
             command == "exec"
             ? try project.start("exec", "cp1", "--sandbox", "--", script)
             : try project.start("provision", "slow", "--sandbox", "-l", "cp1")
-        let began = try await Tool.wait { FileManager.default.fileExists(atPath: mark.path) }
+        let began = try Tool.wait { FileManager.default.fileExists(atPath: mark.path) }
         try #require(began, "\(run.output)\(run.errors)")
         run.interrupt()
         run.wait().expect(status: 130, "interrupted")
         let process = try #require(
             Int32(String(contentsOf: mark, encoding: .utf8).trimmingCharacters(in: .whitespacesAndNewlines)))
-        #expect(try await Tool.wait { try !Tool.isRunning(process) }, "the command goes on on the host")
+        #expect(try Tool.wait { try !Tool.isRunning(process) }, "the command goes on on the host")
         let server = try #require(try sandbox.processes()["sshd of cp1"])
-        #expect(try await Tool.wait { try Tool.children(of: server).isEmpty }, "the session stays open")
+        #expect(try Tool.wait { try Tool.children(of: server).isEmpty }, "the session stays open")
     }
 }

@@ -285,14 +285,14 @@ struct FreshSandboxTests {
     }
 
     @Test("Ctrl-C in the middle of the main job ends at once; the next run finishes it")
-    func interrupted() async throws {
+    func interrupted() throws {
         let run = try project.start("provision", "metallb", "--sandbox", "-e", sandbox.manifest)
-        let began = try await Tool.wait { run.output.contains("metallb on cp1") }
+        let began = try Tool.wait { run.output.contains("metallb on cp1") }
         try #require(began, "\(run.errors)")
         run.interrupt()
         run.wait().expect(status: 130, "interrupted")
         let server = try #require(try sandbox.processes()["sshd of cp1"])
-        #expect(try await Tool.wait { try Tool.children(of: server).isEmpty }, "the session stays open")
+        #expect(try Tool.wait { try Tool.children(of: server).isEmpty }, "the session stays open")
         try sandbox.converge()
         try project.labctl("plan", "metallb", "--sandbox", "-e", sandbox.manifest).expect(
             status: 0, "nothing would change")
@@ -309,13 +309,13 @@ struct FreshSandboxTests {
     }
 
     @Test("a sandbox that a crash left behind is reported, started anew, and removed")
-    func crash() async throws {
+    func crash() throws {
         let processes = try sandbox.processes()
         let api = try #require(processes["API server"])
         let node = try #require(processes["sshd of cp1"])
         kill(api, SIGKILL)
         kill(node, SIGKILL)
-        #expect(try await Tool.wait { try !Tool.isRunning(api) && !Tool.isRunning(node) })
+        #expect(try Tool.wait { try !Tool.isRunning(api) && !Tool.isRunning(node) })
         try project.labctl("sandbox", "status").expect(
             status: 2, "the sandbox is broken", "API server (process \(api)) does not run any more",
             "sshd of cp1 (process \(node)) does not run any more", "`labctl sandbox up` starts it anew")
@@ -330,7 +330,7 @@ struct FreshSandboxTests {
         kill(try #require(second["API server"]), SIGKILL)
         try project.labctl("sandbox", "down").expect(status: 0, "the sandbox is down")
         for process in second.values {
-            #expect(try await Tool.wait { try !Tool.isRunning(process) }, "\(process) is left of the second")
+            #expect(try Tool.wait { try !Tool.isRunning(process) }, "\(process) is left of the second")
         }
         try project.labctl("sandbox", "status").expect(status: 0, "the sandbox is down")
         #expect(!FileManager.default.fileExists(atPath: sandbox.folder.path))
