@@ -78,8 +78,8 @@ let package = Package(
         library(
             "LabSandbox",
             [
-                "LabCore", "LabYAML", "LabKube", collections, nioCore, nioPosix, nioHTTP1, nioHTTP2, nioSSL, x509,
-                crypto, asn1,
+                "LabCore", "LabYAML", collections, nioCore, nioPosix, nioHTTP1, nioHTTP2, nioSSL, x509, crypto,
+                asn1,
             ]),
         library(
             "LabCommands",
@@ -88,5 +88,38 @@ let package = Package(
                 "LabEngine", "LabReport", "LabSandbox", collections, argumentParser,
             ]),
         .executableTarget(name: "labctl", dependencies: ["LabCommands"], swiftSettings: settings),
+
+        tests("LabYAML", ["LabCore", collections], fixtures: ["Fixtures"]),
+        tests("LabTemplate", ["LabCore", collections], fixtures: ["Fixtures"]),
+        tests("LabTransport", ["LabCore"]),
+        tests("LabModel", ["LabCore", "LabTemplate", "LabTransport", collections], fixtures: ["Fixtures"]),
+        tests("LabSSH", ["LabCore", "LabTransport"]),
+        tests(
+            "LabKube",
+            [
+                "LabCore", "LabTransport", "LabYAML", "LabSandbox", nioCore, nioPosix, nioHTTP1, nioHTTP2, nioSSL,
+                nioTLS, x509, asn1, crypto,
+            ]),
+        tests(
+            "LabModules",
+            [
+                "LabCore", "LabTransport", "LabKube", "LabYAML", "LabSandbox", "LabModel", "LabTemplate", collections,
+                nioCore, nioPosix, nioHTTP1,
+            ]),
+        tests(
+            "LabEngine", ["LabCore", "LabTransport", "LabModel", "LabModules"], fixtures: ["Fixtures"]),
+        tests("LabReport", ["LabCore", "LabModules", "LabEngine"], fixtures: ["Golden"]),
+        tests("LabSandbox", ["LabCore", "LabYAML", collections, nioCore, nioPosix, nioHTTP1, nioHTTP2, nioSSL]),
+        .testTarget(name: "IntegrationTests", dependencies: ["labctl"], swiftSettings: settings),
     ]
 )
+
+// The peers that only benchmarks need are not fetched otherwise.
+if Context.environment["LABCTL_BENCHMARKS"] == "1" {
+    package.dependencies.append(.package(url: "https://github.com/jpsim/Yams", from: "6.2.2"))
+    package.targets.append(
+        .executableTarget(
+            name: "yaml-benchmark",
+            dependencies: ["LabCore", "LabYAML", .product(name: "Yams", package: "Yams")],
+            path: "Benchmarks/YAML", exclude: ["rapidyaml.py", "README.md"], swiftSettings: settings))
+}

@@ -11,6 +11,7 @@ import Yams
 /// Compares labctl's YAML parser with Yams on one file, and shows how its cost grows with the size of the input.
 ///
 ///     yaml-benchmark FILE             # tree with places: labctl, Yams compose_all, in turns
+///     yaml-benchmark --hostile FILE   # hostile pieces at two sizes: the cost per byte does not grow
 ///     yaml-benchmark --curve FILE     # the file repeated up to 100 MB: time and memory per byte
 func now() -> Double {
     var time = timespec()
@@ -128,13 +129,52 @@ func curve(_ path: String, _ bytes: [UInt8]) throws {
     }
 }
 
+/// Repeats hostile pieces at two sizes: cost per byte must not grow with the size.
+func hostile() {
+    let starts = [
+        "", "a: ", "a: '", "a: \"", "a: |\n ", "# ", "a: [", "- ", "a: b #", "&", "*", "!", "!<", "%", "--- ",
+        "a: >\n  ", "\"\\",
+    ]
+    let fillers = [
+        "x", " ", "x ", "\t", "'", "\"", "\\", ": ", "#", " #", "é", "[", "]", "&", "-", "\n", "\n ", "\n\n  x", "''",
+        "\\n", "- ", "? ",
+        "- a: b: c\n", "a: 1\n", "a\n", "{a: b}, ", "[a]: b\n", "--- a\n", "- &a *a\n", "- 'a' b\n", "- [a\n",
+        "- \"a\n", "a:\n- b\n", "? a\n: b\n",
+    ]
+    var worst = (growth: 0.0, cost: 0.0)
+    for start in starts {
+        for filler in fillers {
+            var costs: [Double] = []
+            for size in [200_000, 1_600_000] {
+                let text = start + String(repeating: filler, count: size / filler.utf8.count)
+                let file = SourceFile(path: "hostile.yml", text: text)
+                let began = now()
+                _ = try? LabYAML.YAML.load(file, schema: .ansible)
+                costs.append((now() - began) * 1e9 / Double(size))
+            }
+            let growth = costs[1] / max(costs[0], 1)
+            if costs[1] > 300 || growth > 3 && costs[1] > 30 {
+                print("slow:", [start, filler], "ns/byte", format(costs[0], digits: 1), format(costs[1], digits: 1))
+            }
+            worst = (max(worst.growth, growth), max(worst.cost, costs[1]))
+        }
+    }
+    print("worst growth", format(worst.growth, digits: 1), "worst ns/byte", format(worst.cost, digits: 1))
+}
+
 let arguments = Array(CommandLine.arguments.dropFirst())
 guard let path = arguments.last, let bytes = contents(path) else {
-    print("usage: yaml-benchmark [--curve] FILE")
+    print("usage: yaml-benchmark [--curve | --hostile] FILE")
     exit(64)
 }
 do {
-    if arguments.first == "--curve" { try curve(path, bytes) } else { try compare(path, bytes) }
+    if arguments.first == "--hostile" {
+        hostile()
+    } else if arguments.first == "--curve" {
+        try curve(path, bytes)
+    } else {
+        try compare(path, bytes)
+    }
 } catch let error as any DiagnosticError {
     for diagnostic in error.diagnostics {
         print(diagnostic.span.map { "\($0): " } ?? "", diagnostic.message)

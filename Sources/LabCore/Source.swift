@@ -19,7 +19,8 @@ package final class SourceFile: Sendable {
     /// (`<stdin>`, `<command line>`).
     package let path: String
     package let bytes: [UInt8]
-    private let lineStarts: [Int]
+    /// Offsets in 32 bits: the readers of files refuse larger ones long before.
+    private let lineStarts: [UInt32]
 
     package init(path: String, bytes: [UInt8]) {
         self.path = path
@@ -36,8 +37,8 @@ package final class SourceFile: Sendable {
     /// The text of a line (counted from 1) without its line break, or nil when there is no such line.
     package func line(_ number: Int) -> String? {
         guard number >= 1, number <= lineStarts.count else { return nil }
-        let start = lineStarts[number - 1]
-        var end = number < lineStarts.count ? lineStarts[number] : bytes.count
+        let start = Int(lineStarts[number - 1])
+        var end = number < lineStarts.count ? Int(lineStarts[number]) : bytes.count
         while end > start, bytes[end - 1] == 0x0A || bytes[end - 1] == 0x0D { end -= 1 }
         return String(decoding: bytes[start..<end], as: UTF8.self)
     }
@@ -49,10 +50,10 @@ package final class SourceFile: Sendable {
         var high = lineStarts.count
         while high - low > 1 {
             let middle = (low + high) / 2
-            if lineStarts[middle] <= offset { low = middle } else { high = middle }
+            if Int(lineStarts[middle]) <= offset { low = middle } else { high = middle }
         }
         // UTF-8 continuation bytes (0b10xxxxxx) do not start a scalar.
-        let column = bytes[lineStarts[low]..<offset].count { $0 & 0xC0 != 0x80 }
+        let column = bytes[min(Int(lineStarts[low]), offset)..<offset].count { $0 & 0xC0 != 0x80 }
         return SourcePosition(line: low + 1, column: column + 1, offset: offset)
     }
 
@@ -61,16 +62,22 @@ package final class SourceFile: Sendable {
         SourceSpan(file: self, start: position(at: range.lowerBound), end: position(at: range.upperBound))
     }
 
-    private static func lineStarts(of bytes: [UInt8]) -> [Int] {
-        var starts = [0]
-        for (index, byte) in bytes.enumerated() {
-            if byte == 0x0A {
-                starts.append(index + 1)
-            } else if byte == 0x0D, index + 1 == bytes.count || bytes[index + 1] != 0x0A {
-                starts.append(index + 1)
+    /// Counted first, so that the table is no larger than it must be: a file may be nothing but line breaks.
+    private static func lineStarts(of bytes: [UInt8]) -> [UInt32] {
+        bytes.withUnsafeBufferPointer { bytes in
+            var count = 1
+            for byte in bytes where byte == 0x0A || byte == 0x0D { count += 1 }
+            return [UInt32](unsafeUninitializedCapacity: count) { starts, used in
+                starts[0] = 0
+                used = 1
+                for index in bytes.indices where bytes[index] == 0x0A || bytes[index] == 0x0D {
+                    // The break of "\r\n" is its line feed.
+                    if bytes[index] == 0x0D, index + 1 < bytes.count, bytes[index + 1] == 0x0A { continue }
+                    starts[used] = UInt32(clamping: index + 1)
+                    used += 1
+                }
             }
         }
-        return starts
     }
 }
 

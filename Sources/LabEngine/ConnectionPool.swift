@@ -32,7 +32,7 @@ actor ConnectionPool {
             case .local: .local(host: host)
             case .ssh(let endpoint): .ssh(endpoint)
             }
-        if let task = making[key] { return try await value(of: task, key) }
+        if let task = making[key] { return try await value(of: task) }
         let (transport, local, connected) = (transport, local, connected)
         // Unstructured, because the connection outlives the task that asks first.
         let task = _Concurrency.Task<any Connection, any Error> {
@@ -47,23 +47,25 @@ actor ConnectionPool {
             }
         }
         making[key] = task
-        return try await value(of: task, key)
+        return try await value(of: task)
     }
 
     private func value(
-        of task: _Concurrency.Task<any Connection, any Error>, _ key: Key
+        of task: _Concurrency.Task<any Connection, any Error>
     ) async throws -> any Connection {
-        do {
-            return try await withTaskCancellationHandler {
-                try await task.value
-            } onCancel: {
-                task.cancel()
+        // Whoever is cancelled (a task's timeout) stops waiting; the connection is made for the others all the same, and
+        // `close` ends what nobody waits for.
+        let (results, result) = AsyncThrowingStream<any Connection, any Error>.makeStream()
+        _Concurrency.Task {
+            do {
+                result.yield(try await task.value)
+                result.finish()
+            } catch {
+                result.finish(throwing: error)
             }
-        } catch {
-            // What was given up half-way says nothing about the host.
-            if error is CancellationError { making[key] = nil }
-            throw error
         }
+        for try await connection in results { return connection }
+        throw CancellationError()
     }
 
     /// Forgets a connection that was lost, so that the next use makes it anew (`meta: reset_connection`).

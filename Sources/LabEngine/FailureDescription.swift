@@ -31,8 +31,8 @@ struct FailureDescription {
             failureClass = error.failureClass
         case is CancellationError:
             outcome = .failed
-            diagnostics = [Diagnostic("interrupted")]
-            failureClass = .interrupted
+            diagnostics = [Diagnostic("the step was broken off", span: span)]
+            failureClass = .failed
         default:
             outcome = .failed
             diagnostics = [Diagnostic(String(describing: error), span: span)]

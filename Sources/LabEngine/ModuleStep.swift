@@ -54,8 +54,8 @@ struct ModuleStep: Sendable {
         let result = try await module.apply(plan, for: call, in: context)
         var record = StepRecord(
             result.changed == false ? .ok : .changed, changes: result.changes.isEmpty ? changes : result.changes,
-            notes: union(plan.notes, result.notes), warnings: union(plan.warnings, result.warnings),
-            result: result.values)
+            // What the plan had to say of what was to come is past; the module says what came of it.
+            notes: result.notes, warnings: union(plan.warnings, result.warnings), result: result.values)
         if result.failure != nil {
             fail(&record, result)
             return Result(record: record, variables: result.variables)

@@ -32,13 +32,13 @@ package struct Report: Sendable {
     package var isCheck: Bool
     /// Whether a run that only plans exits with 1 when it finds changes (`labctl plan`).
     package var changesAreFindings: Bool
-    package internal(set) var records: [TaskRecord] = []
+    package var records: [TaskRecord] = []
     /// What ended the run or a play outside of any task: a pattern without hosts, a file that is wrong.
-    package internal(set) var failures: [Failure] = []
-    package internal(set) var isInterrupted = false
-    package internal(set) var duration: Duration = .zero
+    package var failures: [Failure] = []
+    package var isInterrupted = false
+    package var duration: Duration = .zero
     /// Whether the second run of `--prove` took place.
-    package internal(set) var hasProvingPass = false
+    package var hasProvingPass = false
 
     /// An error that belongs to no task.
     package struct Failure: Sendable {

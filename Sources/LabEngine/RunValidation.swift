@@ -2,7 +2,6 @@ import LabCore
 import LabModel
 import LabModules
 import LabTemplate
-import OrderedCollections
 
 /// Asks modules, before anything runs, about the calls that can be rendered already (`Module.validate`). A wrong range
 /// of addresses then keeps the run from starting, where it would else be told after half of it.
@@ -17,10 +16,15 @@ struct RunValidation: Sendable {
         var round = Round(run: run, hostAddresses: hostAddresses)
         for (play, _) in plays { round.note(play.sections + play.handlers) }
         for (play, hosts) in plays where !hosts.isEmpty { round.look(at: play, hosts) }
-        let found = OrderedSet(round.found + round.record.finish())
+        // Two tasks that render the same file tell the same of two texts.
+        var told: Set<String> = []
+        let found = (round.found + round.record.finish()).filter { diagnostic in
+            let place = diagnostic.span.map { "\($0)" } ?? ""
+            return told.insert("\(diagnostic.severity) \(place) \(diagnostic.message)").inserted
+        }
         for diagnostic in found where diagnostic.severity != .error { run.emit(.told(diagnostic)) }
         let errors = found.filter { $0.severity == .error }
-        return errors.isEmpty ? nil : Report.Failure(diagnostics: Array(errors), failureClass: .input)
+        return errors.isEmpty ? nil : Report.Failure(diagnostics: errors, failureClass: .input)
     }
 
     /// Whether any module has something to say of the node, or might have: includes are opened only then.

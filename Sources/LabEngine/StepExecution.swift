@@ -35,7 +35,7 @@ struct StepExecution: Sendable {
                 try await execute(into: &result)
             }
         } catch {
-            if error is CancellationError || _Concurrency.Task.isCancelled { throw CancellationError() }
+            if _Concurrency.Task.isCancelled { throw CancellationError() }
             result.record = failed(FailureDescription(error, span: task.span))
         }
         result.record.duration = ContinuousClock.now - start
@@ -137,7 +137,7 @@ struct StepExecution: Sendable {
             record = result.record
             variables = result.variables
         } catch {
-            if error is CancellationError || _Concurrency.Task.isCancelled { throw CancellationError() }
+            if _Concurrency.Task.isCancelled { throw CancellationError() }
             let failure = FailureDescription(error, span: task.span)
             record = failed(failure)
             // The next who needs the host gets a new link (ignore_unreachable, clear_host_errors).
@@ -151,6 +151,10 @@ struct StepExecution: Sendable {
             return (record, variables)
         }
         try judge(&record)
+        // A task of a run that does change things, but that itself only plans (`check_mode: true`), leaves nothing behind.
+        if step.context.checkMode, !run.options.isCheck, record.outcome != .failed, record.proof == .none {
+            record.proof = .proved(by: "check_mode")
+        }
         record.result["failed"] = .bool(record.outcome == .failed)
         return (record, variables)
     }
@@ -182,6 +186,7 @@ struct StepExecution: Sendable {
             switch record.outcome {
             case .ok, .changed:
                 record.outcome = isChanged ? .changed : .ok
+                if !isChanged { record.changes = [] }
                 if case .unproved = record.proof { record.proof = .proved(by: "changed_when") }
             default: break
             }

@@ -121,7 +121,7 @@ private struct Exchange: Sendable {
         var mayReconnect = request.isRepeatable
         var delays = 0
         while true {
-            let connection = try await connections.acquire()
+            let connection = try await acquire()
             let response: HTTPResponse
             do {
                 response = try await connection.send(request, timeout: timeout)
@@ -148,13 +148,22 @@ private struct Exchange: Sendable {
         request.path = basePath + request.path
         var mayReconnect = true
         while true {
-            let connection = try await connections.acquire()
+            let connection = try await acquire()
             do {
                 return try await connection.stream(request, timeout: timeout)
             } catch let error as KubeError where error.kind == .lost && mayReconnect {
                 await connections.discard(connection)
                 mayReconnect = false
             }
+        }
+    }
+
+    /// A connection; one that broke while it was made is made a second time.
+    private func acquire() async throws -> HTTPConnection {
+        do {
+            return try await connections.acquire()
+        } catch let error as KubeError where error.kind == .unreachable {
+            return try await connections.acquire()
         }
     }
 

@@ -36,7 +36,8 @@ struct StepText {
             lines += detail.details(record.step.changes).map { indent + $0 }
         }
         if record.step.attempts > 1 { lines += faint("answered at try \(record.step.attempts)") }
-        lines += record.step.notes.flatMap(faint)
+        // Why a task was left out is seldom what people look for.
+        if record.outcome != .skipped || isVerbose { lines += record.step.notes.flatMap(faint) }
         switch record.step.proof {
         case .proved(let reason?) where isVerbose: lines += faint("proved: \(reason)")
         case .unproved(let reason): lines += faint("not proved: \(reason)")

@@ -31,8 +31,8 @@ final class RemoteShell {
     ) async throws -> CommandResult {
         let start = ContinuousClock.now
         isSpent = true
-        let (bytes, mark) = frames.next(command)
-        var run = ShellRun(command: command, mark: mark)
+        let (bytes, begin, end) = frames.next(command)
+        var run = ShellRun(command: command, begin: begin, end: end)
         if !setUpSent, opening.isReady || opening.takesFramesAtOnce {
             pending += frames.setUp
             setUpSent = true
@@ -53,6 +53,9 @@ final class RemoteShell {
                     setUpSent = true
                 }
                 run.receive(piece, step.rest)
+            }
+            if run.outputSize > CommandResult.outputLimit {
+                throw ConnectionError.outputTooLarge(hostName: channel.link.hostName)
             }
             if setUpSent, let ready = frame {
                 pending += ready
@@ -96,48 +99,71 @@ final class RemoteShell {
 
 /// The outputs of one command in a shell.
 private struct ShellRun {
-    private let command: Command
-    private var scanners: (output: MarkScanner, error: MarkScanner)
-    private var output: [UInt8] = []
-    private var errorOutput: [UInt8] = []
-    /// Something came behind the marks: a process that was left behind still writes.
-    private(set) var isPolluted = false
+    /// One output: what comes before the first mark and after the second is not the command's.
+    private struct Stream {
+        var begin: MarkScanner
+        var end: MarkScanner
+        var bytes: [UInt8] = []
+        var isPolluted = false
 
-    init(command: Command, mark: [UInt8]) {
+        /// - Returns: the bytes that are new.
+        mutating func feed(_ piece: [UInt8]) -> [UInt8] {
+            var piece = piece
+            if begin.trailer == nil {
+                let (before, beyond) = begin.feed(piece)
+                if !before.isEmpty { isPolluted = true }
+                piece = beyond
+            }
+            guard !piece.isEmpty else { return [] }
+            let (new, beyond) = end.feed(piece)
+            if !beyond.isEmpty { isPolluted = true }
+            bytes += new
+            return new
+        }
+    }
+
+    private let command: Command
+    private var output: Stream
+    private var errorOutput: Stream
+
+    init(command: Command, begin: [UInt8], end: [UInt8]) {
         self.command = command
-        scanners = (MarkScanner(mark: mark), MarkScanner(mark: mark))
+        output = Stream(begin: MarkScanner(mark: begin), end: MarkScanner(mark: end))
+        errorOutput = output
     }
 
     /// Set when both outputs have ended.
     var exitStatus: Int? {
-        guard scanners.error.trailer != nil, let status = scanners.output.trailer else { return nil }
+        guard errorOutput.end.trailer != nil, let status = output.end.trailer else { return nil }
         return Int(status) ?? 255
     }
+
+    /// Something came outside of the marks: a process that was left behind still writes.
+    var isPolluted: Bool { output.isPolluted || errorOutput.isPolluted }
+
+    var outputSize: Int { output.bytes.count + errorOutput.bytes.count }
 
     mutating func receive(_ piece: OutputPiece, _ bytes: [UInt8]) {
         guard !bytes.isEmpty else { return }
         switch piece {
         case .standardOutput:
-            let (new, beyond) = scanners.output.feed(bytes)
+            let new = output.feed(bytes)
             if !new.isEmpty { command.onOutput?(.standardOutput(new)) }
-            output += new
-            if !beyond.isEmpty { isPolluted = true }
         case .standardError:
-            let (new, beyond) = scanners.error.feed(bytes)
+            let new = errorOutput.feed(bytes)
             if !new.isEmpty { command.onOutput?(.standardError(new)) }
-            errorOutput += new
-            if !beyond.isEmpty { isPolluted = true }
         }
     }
 
+    /// Takes what looked like the beginning of a mark for output: no mark will come any more.
     mutating func flush() {
-        output += scanners.output.flush()
-        errorOutput += scanners.error.flush()
+        output.bytes += output.end.flush()
+        errorOutput.bytes += errorOutput.end.flush()
     }
 
     func result(exitStatus: Int, signal: String? = nil, duration: Duration) -> CommandResult {
         CommandResult(
-            exitStatus: exitStatus, signal: signal, standardOutput: output, standardError: errorOutput,
+            exitStatus: exitStatus, signal: signal, standardOutput: output.bytes, standardError: errorOutput.bytes,
             duration: duration)
     }
 }

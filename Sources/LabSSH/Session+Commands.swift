@@ -24,6 +24,9 @@ extension Session {
         } catch is Abandoned {
             terminate(dialogue.processID, command.become, channel)
             throw timedOut(command)
+        } catch let error as ConnectionError where error.kind == .outputTooLarge {
+            terminate(dialogue.processID, command.become, channel)
+            throw error
         }
         let (status, signal) = channel.exit
         return try dialogue.finish(exitStatus: status, signal: signal, duration: .now - start)
@@ -48,6 +51,9 @@ extension Session {
         _ = take(dialogue.begin())
         while true {
             for piece in channel.takeOutput() where !take(dialogue.receive(piece)) { return }
+            if dialogue.outputSize > CommandResult.outputLimit {
+                throw ConnectionError.outputTooLarge(hostName: hostName)
+            }
             if channel.isClosed { break }
             if !pending.isEmpty, !channel.sawEOF {
                 pending = pending.dropFirst(try channel.write(pending))

@@ -16,7 +16,9 @@ extension Session {
             giveBack(shell)
             return result
         } catch {
-            if error is CancellationError || error is Abandoned {
+            if error is CancellationError || error is Abandoned
+                || (error as? ConnectionError)?.kind == .outputTooLarge
+            {
                 terminate(shell.opening.processID, command.become, shell.channel)
             }
             giveBack(shell)

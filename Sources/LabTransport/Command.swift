@@ -79,6 +79,9 @@ package struct CommandResult: Sendable {
         self.duration = duration
     }
 
+    /// How many bytes of both outputs together are kept; a command that writes more is killed.
+    package static let outputLimit = 256 << 20
+
     /// Standard output as text; bytes that are no UTF-8 become U+FFFD.
     package var outputText: String { String(decoding: standardOutput, as: UTF8.self) }
     /// Standard error as text; bytes that are no UTF-8 become U+FFFD.

@@ -28,6 +28,9 @@ package struct CommandDialogue: Sendable {
     /// The process id of the command on the other side, once it is known.
     package var processID: Int? { opening.processID }
 
+    /// How much output there is so far.
+    package var outputSize: Int { output.count + errorOutput.count }
+
     /// What to send at once. Without a password nothing has to be waited for.
     package mutating func begin() -> [Action] { opening.takesFramesAtOnce ? sendFrame() : [] }
 

@@ -18,6 +18,8 @@ package struct ConnectionError: DiagnosticError, Hashable {
         case timedOut
         /// A command ran longer than it may, and was killed.
         case commandTimedOut
+        /// A command wrote more than is kept of an output, and was killed.
+        case outputTooLarge
         /// The link ended while it was in use.
         case lost
         /// The link was closed on this side.
@@ -54,6 +56,14 @@ package struct ConnectionError: DiagnosticError, Hashable {
         self.span = span
     }
 
+    /// A command whose output is larger than `CommandResult.outputLimit`.
+    package static func outputTooLarge(hostName: String) -> ConnectionError {
+        ConnectionError(
+            .outputTooLarge, hostName: hostName,
+            "the command wrote more than \(CommandResult.outputLimit >> 20) MB and was killed",
+            hint: "have it write to a file on the node")
+    }
+
     package var diagnostics: [Diagnostic] {
         [
             Diagnostic(
@@ -64,7 +74,7 @@ package struct ConnectionError: DiagnosticError, Hashable {
     /// Whether the host counts as unreachable rather than the task as failed.
     package var isUnreachable: Bool {
         switch kind {
-        case .forwardRefused, .fileRefused, .becomeDenied, .commandTimedOut: false
+        case .forwardRefused, .fileRefused, .becomeDenied, .commandTimedOut, .outputTooLarge: false
         default: true
         }
     }

@@ -40,7 +40,7 @@ package enum FileScripts {
             lines.append("chgrp -- \(ShellQuoting.quote(group)) \"$t\"")
         }
         // After chown, which drops the set-user-id bit.
-        if let mode = attributes.mode { lines.append("chmod \(octal(mode)) -- \"$t\"") }
+        if let mode = attributes.mode { lines.append("chmod -- \(octal(mode)) \"$t\"") }
         lines.append("sync -- \"$t\" 2>/dev/null || :")
         lines.append("mv -f -- \"$t\" \"$f\"")
         return Command(

@@ -124,7 +124,13 @@ package final class LocalConnection: Connection {
                 }
             }
             perform(first)
-            for await piece in pieces { perform(dialogue.receive(piece)) }
+            for await piece in pieces {
+                perform(dialogue.receive(piece))
+                if dialogue.outputSize > CommandResult.outputLimit {
+                    try? execution.send(signal: .kill, toProcessGroup: true)
+                    throw ConnectionError.outputTooLarge(hostName: hostName)
+                }
+            }
             pen.finish()
             try await group.waitForAll()
             return dialogue

@@ -9,8 +9,9 @@ import LabCore
 /// The frames that a long-lived shell is fed, one per command, and the marks with which it answers.
 ///
 /// Each command runs in a subshell with its own input, so what it does to its directory, traps, options or input stays
-/// its own. After it, the shell says `mark:number:` on standard error and `mark:number:status` on standard output. The
-/// mark is random and known to the shell alone, so output may hold any bytes.
+/// its own. Before it, the shell says `mark:number<` on both outputs; after it `mark:number:` on standard error and
+/// `mark:number:status` on standard output. The mark is random and known to the shell alone, so output may hold any bytes,
+/// and what an earlier command left behind says in between is nobody's output.
 package struct ShellFrames: Sendable {
     private let opening: ShellOpening
     private let mark: String
@@ -28,23 +29,30 @@ package struct ShellFrames: Sendable {
         let lines = [
             "exec 9>&2 2>/dev/null", "labctl_m=\(ShellQuoting.quote(mark))",
             "labctl_n=$(printf \"\\n.\"); labctl_n=${labctl_n%.}",
+            "labctl_begin() { echo \"$labctl_m:$1<\" >&9; echo \"$labctl_m:$1<\"; }",
             "labctl_end() { echo \"$labctl_m:$1:\" >&9; echo \"$labctl_m:$1:$2\"; }",
-            "labctl_run() { (eval \"$2\") </dev/null 2>&9 9>&-; labctl_end $1 $?; }",
-            // What the command leaves unread must not be taken for the next frame.
-            "labctl_feed() { head -c \"$3\" | { (eval \"$2\") 2>&9 9>&-; labctl_s=$?; cat >/dev/null; labctl_end $1 $labctl_s; }; }",
+            "labctl_run() { labctl_begin $1; (eval \"$2\") </dev/null 2>&9 9>&-; labctl_end $1 $?; }",
+            // Only GNU's head is known to take not one byte too many, which would be the next frame's; dd is slow but exact.
+            "labctl_h=",
+            "labctl_take() { case $labctl_h in 1) head -c \"$1\";; *) dd bs=1 count=\"$1\" 2>/dev/null;; esac; }",
+            "labctl_feed() { [ \"$labctl_h\" ] || case $(head --version 2>/dev/null </dev/null) in "
+                + "*\"GNU coreutils\"*) labctl_h=1;; *) labctl_h=2;; esac; labctl_begin $1; "
+                // What the command leaves unread must not be taken for the next frame.
+                + "labctl_take \"$3\" | { (eval \"$2\") 2>&9 9>&-; labctl_s=$?; cat >/dev/null; labctl_end $1 $labctl_s; }; }",
         ]
         return opening.frame(lines.joined(separator: "; "))
     }
 
-    /// The frame of a command, with its input behind it, and the marks that end its two outputs.
-    package mutating func next(_ command: Command) -> (bytes: [UInt8], mark: [UInt8]) {
+    /// The frame of a command, with its input behind it, and the marks around its two outputs.
+    package mutating func next(_ command: Command) -> (bytes: [UInt8], begin: [UInt8], end: [UInt8]) {
         number += 1
         let script = ShellOpening.quoteLine(CommandScript.text(for: command), newline: "labctl_n")
-        let mark = Array("\(mark):\(number):".utf8)
+        let begin = Array("\(mark):\(number)<".utf8)
+        let end = Array("\(mark):\(number):".utf8)
         guard let input = command.standardInput, !input.isEmpty else {
-            return (opening.frame("labctl_run \(number) \(script)"), mark)
+            return (opening.frame("labctl_run \(number) \(script)"), begin, end)
         }
-        return (opening.frame("labctl_feed \(number) \(script) \(input.count)") + input, mark)
+        return (opening.frame("labctl_feed \(number) \(script) \(input.count)") + input, begin, end)
     }
 }
 

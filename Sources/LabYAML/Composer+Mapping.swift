@@ -11,7 +11,7 @@ extension Composer {
         mutating func position(of key: String) -> Int? {
             if list.count <= Self.linear { return list.firstIndex { $0.key == key } }
             if positions.count != list.count {
-                for (index, entry) in list.enumerated().dropFirst(positions.count) { positions[entry.key] = index }
+                for index in positions.count..<list.count { positions[list[index].key] = index }
             }
             return positions[key]
         }
@@ -21,42 +21,64 @@ extension Composer {
         }
     }
 
+    @inline(never)
     mutating func composeMapping(_ index: Int, _ properties: SyntaxTree.Properties?) -> Composed {
-        let node = tree.nodes[index]
+        let start = position(tree.nodes[index].start)
         var written = Entries()
         var merged: [SourceValue.Entry] = []
         var size = 1
         var children = tree.children(of: index)
         while let keyIndex = children.next(), let valueIndex = children.next() {
-            let keyNode = tree.nodes[keyIndex]
-            if isMerge(keyNode) {
-                let value = compose(valueIndex)
-                size = Self.add(size, value.size)
-                let entries = value.isBroken ? [] : mergeEntries(value.value, key: keyNode)
-                if schema == .kubernetes {
-                    // go-yaml 2 merges in place: what is merged overrides the keys before it.
-                    for entry in entries { written.set(entry) }
-                } else {
-                    merged += entries
-                }
-                continue
-            }
-            let key = composeKey(keyIndex)
-            let value = compose(valueIndex)
-            size = Self.add(size, value.size + 1)
-            let keySpan = tree.span(of: keyNode)
-            let entry = SourceValue.Entry(key: key, keySpan: keySpan, value: value.value)
-            if let position = written.position(of: key) {
-                let first = written.list[position].keySpan
-                // A key that was merged is overridden; one that is written twice in this map is a mistake.
-                if let first, first.start.offset >= Int(node.start), first.start.offset < keySpan.start.offset {
-                    note(.duplicateKey(key, span: keySpan, first: first))
-                }
-                written.list[position] = entry
+            if isMerge(tree.nodes[keyIndex]) {
+                merge(compose(valueIndex), key: keyIndex, written: &written, merged: &merged, size: &size)
             } else {
-                written.list.append(entry)
+                let key = composeKey(keyIndex)
+                add(compose(valueIndex), key: key, of: start.offset, to: &written, size: &size)
             }
         }
+        return finish(index, properties, start: start, written: written, merged: merged, size: size)
+    }
+
+    @inline(never)
+    private mutating func merge(
+        _ value: Composed, key: Int, written: inout Entries, merged: inout [SourceValue.Entry], size: inout Int
+    ) {
+        size = Self.add(size, value.size)
+        let entries = value.isBroken ? [] : mergeEntries(value.value, key: tree.nodes[key])
+        if schema == .kubernetes {
+            // go-yaml 2 merges in place: what is merged overrides the keys before it.
+            for entry in entries { written.set(entry) }
+        } else {
+            merged += entries
+        }
+    }
+
+    @inline(never)
+    private mutating func add(
+        _ value: Composed, key: (text: String, span: SourceSpan), of start: Int, to written: inout Entries,
+        size: inout Int
+    ) {
+        size = Self.add(size, value.size + 1)
+        let entry = SourceValue.Entry(key: key.text, keySpan: key.span, value: value.value)
+        guard let position = written.position(of: key.text) else {
+            written.list.append(entry)
+            return
+        }
+        // A key that was merged is overridden; one that is written twice in this map is a mistake.
+        if let first = written.list[position].keySpan, first.start.offset >= start,
+            first.start.offset < key.span.start.offset, !isFull
+        {
+            note(.duplicateKey(key.text, span: key.span, first: first))
+        }
+        written.list[position] = entry
+    }
+
+    @inline(never)
+    private mutating func finish(
+        _ index: Int, _ properties: SyntaxTree.Properties?, start: SourcePosition, written: Entries,
+        merged: [SourceValue.Entry], size: Int
+    ) -> Composed {
+        let node = tree.nodes[index]
         var entries = written.list
         if !merged.isEmpty {
             // As PyYAML: merged entries come first, and an entry of the map's own replaces a merged one in its place.
@@ -66,7 +88,8 @@ extension Composer {
             entries = all.list
         }
         let tag = localTag(properties, for: node)
-        return Composed(value: SourceValue(.map(entries), span: tree.span(of: node), tag: tag), size: size)
+        let span = SourceSpan(file: tree.file, start: start, end: position(node.end))
+        return Composed(value: SourceValue(.map(entries), span: span, tag: tag), size: size)
     }
 
     // MARK: Merging
@@ -79,9 +102,10 @@ extension Composer {
     }
 
     /// The entries that `<<` brings in; of several maps the first one wins (https://yaml.org/type/merge.html).
+    @inline(never)
     private mutating func mergeEntries(_ value: SourceValue, key: SyntaxTree.Node) -> [SourceValue.Entry] {
         let count = value.entries?.count ?? value.list?.reduce(0) { $0 + 1 + ($1.entries?.count ?? 0) } ?? 0
-        guard countMerged(count, at: tree.span(of: key)) else { return [] }
+        guard countMerged(count, at: key) else { return [] }
         switch value.content {
         case .map(let entries):
             return entries
@@ -101,6 +125,7 @@ extension Composer {
         }
     }
 
+    @inline(never)
     private mutating func refuseMerge(_ value: SourceValue, key: SyntaxTree.Node) {
         note(
             Diagnostic(
@@ -114,8 +139,15 @@ extension Composer {
     // MARK: Keys
 
     /// The text of a key; a key of another type is held by its canonical text.
-    private mutating func composeKey(_ index: Int) -> String {
+    @inline(never)
+    private mutating func composeKey(_ index: Int) -> (text: String, span: SourceSpan) {
         let node = tree.nodes[index]
+        let start = position(node.start)
+        let text = keyText(index, node)
+        return (text, SourceSpan(file: tree.file, start: start, end: position(node.end)))
+    }
+
+    private mutating func keyText(_ index: Int, _ node: SyntaxTree.Node) -> String {
         if node.kind == .scalar, node.properties == 0 {
             if node.style != .plain { return tree.text(node) }
             guard let value = tree.withText(node, { schema.resolve($0, isKey: true) }) else { return tree.text(node) }
@@ -131,6 +163,7 @@ extension Composer {
         }
     }
 
+    @inline(never)
     private mutating func keyText(_ value: Value, _ node: SyntaxTree.Node) -> String {
         if let text = schema.keyText(value) { return text }
         let span = tree.span(of: node)
@@ -166,7 +199,7 @@ extension Composer {
 extension Diagnostic {
     static func duplicateKey(_ key: String, span: SourceSpan, first: SourceSpan) -> Diagnostic {
         Diagnostic(
-            "the key `\(key.unicodeScalars.count > 60 ? String(key.prefix(59)) + "…" : key)` stands twice in one map",
+            "the key `\(Composer.cut(key))` stands twice in one map",
             span: span,
             notes: [Diagnostic.Note("the first one is here", span: first)],
             hint: "remove or rename one of the two; YAML readers would silently use the last one")

@@ -19,6 +19,7 @@ enum Tag {
 
 extension Composer {
     /// The explicit tag as it was written, when it is the file's own (`!vault`) and no type of YAML's.
+    @inline(never)
     mutating func localTag(_ properties: SyntaxTree.Properties?, for node: SyntaxTree.Node) -> String? {
         guard let tag = properties?.tag, tag != "!" else { return nil }
         if tag.hasPrefix(Tag.prefix) {
@@ -39,7 +40,7 @@ extension Composer {
         if !expected.contains(tag), known.contains(tag) {
             note(
                 Diagnostic(
-                    "the tag `!!\(tag.dropFirst(Tag.prefix.count))` is not one of a \(node.kind == .mapping ? "map" : "list")",
+                    "the tag `!!\(Self.cut(tag.dropFirst(Tag.prefix.count)))` is not one of a \(node.kind == .mapping ? "map" : "list")",
                     span: tree.span(of: node), hint: "remove the tag, or write the value that it promises"))
         }
     }
@@ -50,13 +51,14 @@ extension Composer {
         guard schema == .ansible, !known.contains(tag) else { return }
         note(
             Diagnostic(
-                "Ansible knows no tag `\(tag)`", span: properties?.tagRange.map(tree.file.span),
-                hint: nearestName(to: tag, among: known).map { "did you mean `\($0)`?" }
+                "Ansible knows no tag `\(Self.cut(tag))`", span: properties?.tagRange.map(tree.file.span),
+                hint: Self.nearest(tag, among: known).map { "did you mean `\($0)`?" }
                     ?? "quote the text when it is meant to start with !"))
     }
 
+    @inline(never)
     mutating func composeScalar(_ node: SyntaxTree.Node, _ properties: SyntaxTree.Properties?) -> SourceValue {
-        let span = tree.span(of: node)
+        let span = span(of: node)
         guard let tag = properties?.tag else {
             if node.style == .plain, let value = tree.withText(node, { schema.resolve($0) }) {
                 if schema == .kubernetes, let double = value.double, !double.isFinite { refuseNotFinite(span) }
@@ -67,7 +69,8 @@ extension Composer {
         let text = tree.text(node)
         if tag == "!" {
             // Not a plain scalar any more (YAML 1.2.2, 3.3.2); libyaml resolves what it stands before, quoted or not.
-            let value = schema == .ansible && !text.isEmpty ? schema.resolve(text) : nil
+            let isEmpty = text.isEmpty && node.style == .plain
+            let value = schema == .ansible && !isEmpty ? schema.resolve(text) : nil
             return SourceValue(value.map(Self.content) ?? .string(text), span: span)
         }
         if tag.hasPrefix(Tag.prefix) {
@@ -113,7 +116,7 @@ extension Composer {
         }
         note(
             Diagnostic(
-                "`\(text)` is no \(Self.typeName(tag))", span: tree.span(of: node),
+                "`\(Self.cut(text))` is no \(Self.typeName(tag))", span: tree.span(of: node),
                 hint: "remove the tag `!!\(tag.dropFirst(Tag.prefix.count))`, or write the value that it promises"))
         return .null
     }
@@ -169,6 +172,12 @@ extension Composer {
         }
         guard count % 4 == 0, padding <= 2 else { return nil }
         return bytes.dropLast(padding)
+    }
+
+    /// A text as it is shown in a message: the first characters.
+    static func cut(_ text: some StringProtocol) -> String {
+        text.unicodeScalars.count > 60
+            ? String(String.UnicodeScalarView(text.unicodeScalars.prefix(59))) + "…" : String(text)
     }
 
     static func content(_ value: Value) -> SourceValue.Content {

@@ -6,6 +6,7 @@ struct Composer {
     let schema: Schema
     let limits: Limits
     var diagnostics: [Diagnostic] = []
+    private var places: PlaceCursor
 
     /// The anchored nodes of the document so far; an anchor may be given anew.
     private var anchorsByName: [String: Int] = [:]
@@ -23,8 +24,10 @@ struct Composer {
         var isBroken = false
     }
 
-    init(tree: SyntaxTree, schema: Schema, limits: Limits) {
+    /// - Parameter bytes: those of the tree's file, which outlive the composer.
+    init(tree: SyntaxTree, bytes: UnsafeBufferPointer<UInt8>, schema: Schema, limits: Limits) {
         self.tree = tree
+        places = PlaceCursor(tree.file, bytes)
         self.schema = schema
         self.limits = limits
     }
@@ -39,7 +42,9 @@ struct Composer {
             guard let root = tree.children(of: document).first(where: { _ in true }) else { continue }
             let composed = self.compose(root)
             let written = Int(tree.nodes[document].next) - document
-            if Self.add(composed.size, merged) > max(limits.expandedNodes, 10 * written) { refuseExpansion(document) }
+            if merged <= limits.expandedNodes, composed.size > max(limits.expandedNodes, 10 * written) {
+                refuseExpansion(document)
+            }
             values.append(composed.value)
             if diagnostics.count >= limits.mistakes { break }
         }
@@ -49,8 +54,26 @@ struct Composer {
     /// A sum that stays far below overflow: aliases of aliases multiply.
     static func add(_ size: Int, _ other: Int) -> Int { min(size + other, 1 << 50) }
 
+    var isFull: Bool { diagnostics.count >= limits.mistakes }
+
     mutating func note(_ diagnostic: Diagnostic) {
-        if diagnostics.count < limits.mistakes { diagnostics.append(diagnostic) }
+        if !isFull { diagnostics.append(diagnostic) }
+    }
+
+    /// A candidate near `name`; names of hostile length or number are not compared.
+    static func nearest(_ name: String, among candidates: some Collection<String>) -> String? {
+        name.utf8.count <= 60 && candidates.count <= 200 ? nearestName(to: name, among: candidates) : nil
+    }
+
+    // MARK: Places
+
+    @inline(never)
+    mutating func position(_ offset: UInt32) -> SourcePosition { places.position(at: Int(offset)) }
+
+    /// Where a scalar or an alias stands. Of a collection, take the start before and the end after what is in it.
+    mutating func span(of node: SyntaxTree.Node) -> SourceSpan {
+        let start = position(node.start)
+        return SourceSpan(file: tree.file, start: start, end: position(node.end))
     }
 
     // MARK: Nodes
@@ -77,17 +100,19 @@ struct Composer {
         return composed
     }
 
+    @inline(never)
     private mutating func composeAlias(_ node: SyntaxTree.Node) -> Composed {
         let name = tree.text(node)
-        let span = tree.span(of: node)
+        let span = span(of: node)
         let failed = Composed(value: SourceValue(.null, span: span), size: 1, isBroken: true)
         guard let target = anchorsByName[name] else {
-            let nearest = nearestName(to: name, among: anchorsByName.keys.sorted())
+            let nearest = Self.nearest(name, among: anchorsByName.keys.sorted())
             note(
                 Diagnostic(
-                    "no anchor `&\(name)` stands before this alias", span: span,
+                    "no anchor `&\(Self.cut(name))` stands before this alias", span: span,
                     hint: nearest.map { "did you mean `*\($0)`?" }
-                        ?? "put `&\(name)` before the value that it stands for, or quote a text that starts with *"))
+                        ?? "put `&\(Self.cut(name))` before the value that it stands for, or quote a text that starts with *"
+                ))
             return failed
         }
         guard !openAnchors.contains(target), let composed = anchored[target] else {
@@ -103,8 +128,10 @@ struct Composer {
             value: SourceValue(composed.value.content, span: span, tag: composed.value.tag), size: composed.size)
     }
 
+    @inline(never)
     private mutating func composeSequence(_ index: Int, _ properties: SyntaxTree.Properties?) -> Composed {
         let node = tree.nodes[index]
+        let start = position(node.start)
         var items: [SourceValue] = []
         var size = 1
         let isPairs = schema == .ansible && (properties?.tag == Tag.orderedMap || properties?.tag == Tag.pairs)
@@ -114,7 +141,8 @@ struct Composer {
             size = Self.add(size, item.size)
         }
         let tag = localTag(properties, for: node)
-        return Composed(value: SourceValue(.list(items), span: tree.span(of: node), tag: tag), size: size)
+        let span = SourceSpan(file: tree.file, start: start, end: position(node.end))
+        return Composed(value: SourceValue(.list(items), span: span, tag: tag), size: size)
     }
 
     /// The items of `!!omap` and `!!pairs` are tuples to PyYAML.
@@ -124,19 +152,21 @@ struct Composer {
     }
 
     /// Whether merging may go on: `<<` copies the entries of a map, so that many merges of a large map cost their product.
-    mutating func countMerged(_ count: Int, at span: SourceSpan?) -> Bool {
+    @inline(never)
+    mutating func countMerged(_ count: Int, at key: SyntaxTree.Node) -> Bool {
         let limit = max(limits.expandedNodes, 10 * tree.nodes.count)
         let wasBelow = merged <= limit
         merged = Self.add(merged, count)
         if merged > limit, wasBelow {
             note(
                 Diagnostic(
-                    "the merges of this document add up to more than \(limit) entries", span: span,
+                    "the merges of this document add up to more than \(limit) entries", span: tree.span(of: key),
                     hint: "merge smaller maps"))
         }
         return merged <= limit
     }
 
+    @inline(never)
     private mutating func refuseExpansion(_ document: Int) {
         note(
             Diagnostic(

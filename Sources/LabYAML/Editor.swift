@@ -30,8 +30,8 @@ package struct YAMLEditor: Sendable {
         guard let root = root() else {
             guard path.isEmpty || path.count == 1 else { throw nowhere(path) }
             let whole: Value = path.first.map { .map([$0: value]) } ?? value
-            let break_ = file.bytes.isEmpty || file.bytes.last == .lineFeed ? "" : "\n"
-            return try replace(file.bytes.count..<file.bytes.count, by: break_ + YAML.emit(whole))
+            let lineBreak = file.bytes.isEmpty || file.bytes.last == .lineFeed ? "" : "\n"
+            return try replace(file.bytes.count..<file.bytes.count, by: lineBreak + YAML.emit(whole))
         }
         if let node = find(path, from: root) { return try replaceValue(node, by: value) }
         guard let key = path.last, let parent = find(Array(path.dropLast()), from: root) else { throw nowhere(path) }

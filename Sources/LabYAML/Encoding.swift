@@ -106,20 +106,17 @@ enum Encoding: Sendable {
         return result
     }
 
-    /// Whether all eight bytes are printable ASCII, tabs or line breaks; may say no where it should say yes.
+    /// Whether all eight bytes are printable ASCII or line feeds.
     @inline(__always)
     private static func isPlainASCII(_ word: UInt64) -> Bool {
         let ones: UInt64 = 0x0101_0101_0101_0101
         let highs: UInt64 = 0x8080_8080_8080_8080
         guard word & highs == 0 else { return false }
-        // A byte below 0x20 other than LF, or 0x7F, sets its high bit in one of the two.
-        let belowSpace = (word &- ones &* 0x20) & ~word & highs
+        // All bytes are below 0x80, so that nothing is carried from one to the next; high bits mark what is found.
+        let belowSpace = ~((word | highs) &- ones &* 0x20) & highs
         let delete = (word &+ ones) & highs
-        if belowSpace | delete == 0 { return true }
-        guard delete == 0 else { return false }
-        let feeds = word ^ (ones &* 0x0A)
-        let isFeed = (feeds &- ones) & ~feeds & highs
-        return belowSpace & ~isFeed == 0
+        let lineFeed = ~((word ^ ones &* 0x0A) &+ ones &* 0x7F) & highs
+        return belowSpace & ~lineFeed | delete == 0
     }
 
     private static func inspectCharacter(

@@ -33,6 +33,7 @@ extension Parser {
 
     // MARK: Indentation
 
+    @inline(never)
     func tabIndentation() -> Failure {
         var tab = lineStart
         while tab < pos, bytes[tab] != .tab { tab += 1 }
@@ -44,6 +45,7 @@ extension Parser {
     }
 
     /// A line whose indentation is none of the collections that are open or have just ended.
+    @inline(never)
     func overindented(column: Int, entry: Int) -> Failure {
         let isItem = byte(pos) == .dash && isSpace(pos + 1)
         let range = pos..<max(isItem ? pos + 1 : endOfWord(pos), pos)
@@ -64,6 +66,13 @@ extension Parser {
                     : "indent all keys of a map alike: by \(other) for this one"
                         + (column < other ? ", or by \(column) for the one around it" : ""))
         }
+        if let last = nodes.last, last.kind == .scalar, last.style == .plain, bytes[tokenEnd..<pos].contains(.hash) {
+            return Failure(
+                "a comment ends the text before it, so that this line belongs to nothing",
+                at: pos..<max(endOfLine(pos), pos),
+                notes: [("the text starts here", last.range)],
+                hint: "move the comment above the text, or write the text as a block: `>-` after the key")
+        }
         return Failure(
             "this line is indented by \(lineIndent), which fits nothing before it", at: range,
             notes: [("it follows this entry, which is indented by \(column)", entry..<entry + 1)],
@@ -78,6 +87,7 @@ extension Parser {
     }
 
     /// What stands after a complete value on the same line.
+    @inline(never)
     func trailing(entry: Int) -> Failure {
         let range = pos..<max(endOfLine(pos), pos)
         if byte(pos) == .hash { return .commentWithoutSpace(at: range) }
@@ -103,6 +113,7 @@ extension Parser {
     }
 
     /// Text after the closing quote of a value.
+    @inline(never)
     private func afterQuote(_ range: Range<Int>, quote: UInt8) -> Failure {
         let start = nodes.last.map { Int($0.start) } ?? tokenEnd
         if start < lineStart {
@@ -154,6 +165,7 @@ extension Parser {
     }
 
     /// What follows the root node of a document.
+    @inline(never)
     func afterRoot(document: Int) -> Failure {
         let range = pos..<max(endOfLine(pos), pos)
         guard document + 1 < nodes.count else {
@@ -187,6 +199,7 @@ extension Parser {
     // MARK: Keys and colons
 
     /// A second `: ` on the line of a key.
+    @inline(never)
     func nestedColon(in value: Range<Int>, place: Place) -> Failure {
         let colon = pos..<pos + 1
         if place == .root {
@@ -212,6 +225,7 @@ extension Parser {
     }
 
     /// A line of a plain scalar, not the first, that has a `: `.
+    @inline(never)
     func multiLineKey(_ scalar: Range<Int>, place: Place) -> Failure {
         let firstLine = scalar.lowerBound..<endOfLine(scalar.lowerBound)
         let lineText = lineContent..<pos
@@ -243,6 +257,7 @@ extension Parser {
     }
 
     /// `key:value`, with what was meant spelled out.
+    @inline(never)
     func missingSpace(_ colon: Int, key: Range<Int>) -> Failure {
         var end = endOfLine(colon)
         while end > colon, bytes[end - 1].isBlank { end -= 1 }
@@ -264,10 +279,18 @@ extension Parser {
     }
 
     /// A line at the column of a map's keys that is no entry.
+    @inline(never)
     func missingColon(_ range: Range<Int>) -> Failure {
         let line = range.lowerBound..<min(max(endOfLine(range.lowerBound), range.lowerBound), end)
         if let colon = colonWithoutSpace(line) {
             return missingSpace(colon, key: line.lowerBound..<colon)
+        }
+        if bytes[line.lowerBound] == .ampersand || bytes[line.lowerBound] == .exclamation,
+            isSpace(endOfWord(line.lowerBound))
+        {
+            return Failure(
+                "an anchor or a tag on a line of its own must be indented deeper than the key of its value", at: line,
+                hint: "indent it, or put it on the line of the key")
         }
         // The text of the line itself may have been appended as a key.
         let before = nodes.last { $0.start < line.lowerBound }
@@ -284,6 +307,7 @@ extension Parser {
             hint: "put `: ` after the key; indent the line deeper when it continues the value before it")
     }
 
+    @inline(never)
     func checkKeyLength(_ range: Range<Int>) throws(Failure) {
         // The limit is in characters.
         let length = bytes[range].count { $0 & 0xC0 != 0x80 }
@@ -292,160 +316,5 @@ extension Parser {
             "a key is longer than \(limits.implicitKey) characters",
             at: range.lowerBound..<min(range.lowerBound + 40, end),
             hint: "write `? ` before the key and `: ` before the value, each on a line of its own")
-    }
-
-    // MARK: Starts of texts
-
-    /// A character that cannot start a text without quotes ([22], c-indicator).
-    func reservedStart(_ byte: UInt8, inFlow: Bool) -> Failure {
-        let range = character(at: pos)
-        let name = Character(Unicode.Scalar(byte))
-        switch byte {
-        case .percent:
-            return Failure(
-                "a text cannot start with `%` without quotes", at: range, hint: quotedHint(pos))
-        case .at, .backtick:
-            return Failure(
-                "a text cannot start with `\(name)` without quotes: YAML reserves the character", at: range,
-                hint: quotedHint(pos))
-        case .closeBracket, .closeBrace:
-            return Failure(
-                "`\(name)` closes nothing", at: range,
-                hint: "remove it, or put the text into quotes when it belongs to it")
-        case .comma:
-            return Failure(
-                "a text cannot start with a comma", at: range,
-                hint: "remove the comma: block lists and maps have none; or put the text into quotes")
-        case .hash:
-            return .commentWithoutSpace(at: pos..<endOfLine(pos))
-        case .pipe, .greater:
-            return Failure(
-                "a block of text (`\(name)`) cannot stand inside of brackets", at: range,
-                hint: "put the text into double quotes")
-        default:
-            return Failure(
-                "a text cannot start with `\(name)` without quotes", at: range, hint: "put the whole text into quotes")
-        }
-    }
-
-    /// `&` or `*` without a name.
-    func emptyName(_ offset: Int) -> Failure {
-        let isAlias = bytes[offset] == .asterisk
-        return Failure(
-            isAlias ? "an alias must have a name" : "an anchor must have a name", at: offset..<offset + 1,
-            notes: [
-                (
-                    "a text that starts with `\(isAlias ? "*" : "&")` is \(isAlias ? "an alias" : "an anchor") without quotes",
-                    nil
-                )
-            ],
-            hint: quotedHint(offset))
-    }
-
-    // MARK: Unclosed
-
-    func unclosedQuote(_ opener: Int) -> Failure {
-        let isSingle = bytes[opener] == .singleQuote
-        return Failure(
-            "the quote that is opened here is never closed", at: opener..<opener + 1,
-            notes: [("the file ends without a further \(isSingle ? "single" : "double") quote", nil)],
-            hint: isSingle
-                ? "close it with '; a single quote inside is written twice: ''"
-                : "close it with \"; a double quote inside is written \\\"",
-            resumable: false)
-    }
-
-    func unclosedBracket(_ opener: Int) -> Failure {
-        let isList = bytes[opener] == .openBracket
-        if !isList, byte(opener + 1) == .openBrace || (opener > 0 && bytes[opener - 1] == .openBrace) {
-            let start = byte(opener + 1) == .openBrace ? opener : opener - 1
-            return .unquotedTemplate(start..<start + 2)
-        }
-        return Failure(
-            "the \(isList ? "list" : "map") that is opened here is never closed", at: opener..<opener + 1,
-            notes: [("the file ends before a `\(isList ? "]" : "}")`", nil)],
-            hint: "close it with `\(isList ? "]" : "}")`; put the text into quotes when the bracket belongs to it",
-            resumable: false)
-    }
-
-    /// A bracket that is still open where a line starts that looks like the next entry of the block around it.
-    func unclosedBracket(_ opener: Int, before line: Int) -> Failure {
-        let isList = bytes[opener] == .openBracket
-        return Failure(
-            "the \(isList ? "list" : "map") that is opened here is never closed", at: opener..<opener + 1,
-            notes: [("this line looks like the next entry", line..<max(endOfLine(line), line))],
-            hint: "close it with `\(isList ? "]" : "}")`, before that line")
-    }
-
-    /// Whether the current line starts like `key: value` or `- item`.
-    func looksLikeEntry() -> Bool {
-        if byte(lineContent) == .dash, isSpace(lineContent + 1) { return true }
-        var index = lineContent
-        while index < end, !bytes[index].isBreak, !bytes[index].isFlowIndicator {
-            if bytes[index] == .colon, isSpace(index + 1) { return true }
-            index += 1
-        }
-        return false
-    }
-
-    func markerInFlow(_ opener: Int) -> Failure {
-        Failure(
-            "the \(bytes[opener] == .openBracket ? "list" : "map") that is opened here is not closed before the document ends",
-            at: opener..<opener + 1, notes: [("the document ends here", pos..<pos + 3)],
-            hint: "close it with `\(bytes[opener] == .openBracket ? "]" : "}")`", resumable: false)
-    }
-
-    func underindentedFlow(parent: Int, opener: Int) -> Failure {
-        if looksLikeEntry() { return unclosedBracket(opener, before: pos) }
-        return Failure(
-            "a line inside of brackets is not indented deeper than what it belongs to", at: character(at: pos),
-            notes: [("the \(bytes[opener] == .openBracket ? "list" : "map") starts here", opener..<opener + 1)],
-            hint: "indent it by at least \(spaces(parent + 1)), or close the bracket before", resumable: false)
-    }
-
-    /// Anything but a comma after an entry of a flow collection.
-    func afterFlowEntry(entryEnd: Int, closer: UInt8, opener: Int, parent: Int) -> Failure {
-        let what = closer == .closeBracket ? "list" : "map"
-        let bracket = Character(Unicode.Scalar(closer))
-        let opening = [("the \(what) starts here", opener..<opener + 1)] as [(message: String, range: Range<Int>?)]
-        switch byte(pos) {
-        case .closeBracket, .closeBrace:
-            return .wrongCloser(at: pos, opener: opener, openerByte: bytes[opener])
-        case .hash:
-            return .commentWithoutSpace(at: pos..<endOfLine(pos))
-        case .colon:
-            return Failure(
-                "the key of an entry in a list must be on the line of its colon", at: character(at: pos),
-                notes: opening,
-                hint: "put key and colon on one line")
-        default:
-            if isFirstOnLine {
-                if lineIndent <= parent, looksLikeEntry() { return unclosedBracket(opener, before: pos) }
-                return Failure(
-                    "no comma or `\(bracket)` after the entry", at: max(entryEnd - 1, 0)..<entryEnd,
-                    notes: opening + [("the next line goes on with this", pos..<max(endOfWord(pos), pos))],
-                    hint: "put a comma between the entries, or close the \(what) with `\(bracket)`")
-            }
-            return Failure(
-                "expected a comma or `\(bracket)`", at: pos..<max(endOfWord(pos), pos), notes: opening,
-                hint: "put a comma between the entries, or quote the text as a whole")
-        }
-    }
-
-    func unknownEscape(at offset: Int, opener: Int) -> Failure {
-        let escape = offset..<character(at: offset + 1).upperBound
-        return Failure(
-            "`\(String(decoding: bytes[escape], as: UTF8.self))` is no escape that YAML knows", at: escape,
-            notes: [("in double quotes a backslash starts an escape; the text starts here", opener..<opener + 1)],
-            hint: "write \\\\ for a backslash, or use single quotes, in which a backslash stands for itself")
-    }
-}
-
-extension Failure {
-    static func unquotedTemplate(_ range: Range<Int>) -> Failure {
-        Failure(
-            "a value that starts with `{{` must be quoted", at: range,
-            notes: [("without quotes, `{` starts a map", nil)],
-            hint: "put the whole value into double quotes: \"{{ variable }}\"", resumable: true)
     }
 }

@@ -29,55 +29,94 @@ extension Parser {
         return isAtDocumentMarker
     }
 
+    /// What is known of a node before its content is read.
+    private struct NodeStart {
+        /// Properties on lines of their own, which are the node's whatever it is.
+        var outer: UInt32 = 0
+        /// Those on the line of the content, which are the key's when the content is one.
+        var inline: UInt32 = 0
+        var offset: Int
+        /// Whether a tab stands before it, so that it cannot be indented content.
+        var tabBefore: Bool
+        var mayStartCollection = false
+    }
+
+    /// A mapping whose first key was read; `pos` is at its colon.
+    private struct MappingStart {
+        let map: Int
+        let column: Int
+        let key: Range<Int>
+    }
+
+    // The recursion runs through few and small functions: what is read without it stays out of their stack frames.
+
     /// Reads the node after an indicator of a parent at column `parent` (s-l+block-node, [196]); -1 is the document.
     mutating func readBlockNode(parent: Int, place: Place) throws(Failure) {
         let origin = pos
         skipSeparation()
         if isOutdented(parent, place) { return appendEmpty(at: origin) }
-
-        // Properties on lines of their own are the node's; those on the line of an implicit key are the key's.
-        var outer: UInt32 = 0
-        var inline: UInt32 = 0
-        var start = pos
-        var tabBefore = separatedByTab
-        while byte(pos) == .ampersand || byte(pos) == .exclamation {
-            start = pos
-            tabBefore = separatedByTab
-            inline = try readProperties(inFlow: false)
-            let propertiesEnd = pos
-            skipSeparation()
-            guard isFirstOnLine || atEnd else { break }
-            outer = try merge(outer, inline)
-            inline = 0
-            if isOutdented(parent, place) { return appendEmpty(at: propertiesEnd, properties: outer) }
-            start = pos
-            tabBefore = separatedByTab
+        var start = NodeStart(offset: pos, tabBefore: separatedByTab)
+        if byte(pos) == .ampersand || byte(pos) == .exclamation {
+            guard try readBlockProperties(&start, parent: parent, place: place) else { return }
         }
-        let mayStartCollection = start == lineContent || place.allowsCompact
+        start.mayStartCollection = start.offset == lineContent || place.allowsCompact
 
         let first = byte(pos)
-        switch first {
-        case .dash where isSpace(pos + 1):
-            try checkCollectionStart(
-                "a list", mayStart: mayStartCollection, inline: inline, tabBefore: tabBefore, place: place)
-            return try readBlockSequence(column: column(pos), parent: parent, properties: outer)
-        case .question where isSpace(pos + 1), .colon where isSpace(pos + 1):
-            if first == .colon, inline != 0 { break }
-            try checkCollectionStart(
-                "a map", mayStart: mayStartCollection, inline: inline, tabBefore: tabBefore, place: place)
-            let map = open(.mapping, .block, at: pos, properties: outer)
-            return try readBlockMapping(map, column: column(pos), firstKey: .none)
-        case .pipe, .greater:
-            return try readBlockScalar(parent: parent, properties: merge(outer, inline))
-        default:
-            break
+        if isSpace(pos + 1) {
+            if first == .dash {
+                try checkCollectionStart("a list", start, place: place)
+                return try readBlockSequence(column: column(pos), parent: parent, properties: start.outer)
+            }
+            if first == .question || (first == .colon && start.inline == 0) {
+                try checkCollectionStart("a map", start, place: place)
+                let map = open(.mapping, .block, at: pos, properties: start.outer)
+                return try readBlockMapping(map, column: column(pos), firstKey: .none)
+            }
         }
+        if first == .pipe || first == .greater {
+            return try readBlockScalar(parent: parent, properties: merge(start.outer, start.inline))
+        }
+        if let mapping = try readNodeOrKey(start, parent: parent, place: place) {
+            try readBlockMapping(mapping.map, column: mapping.column, firstKey: mapping.key)
+        }
+    }
 
-        // A node that may be the first key of a mapping.
+    /// Reads the properties at `pos`, those on lines of their own and those before the content of a line.
+    ///
+    /// - Returns: false when nothing but an empty node follows, which is appended.
+    @inline(never)
+    private mutating func readBlockProperties(
+        _ start: inout NodeStart, parent: Int, place: Place
+    ) throws(Failure) -> Bool {
+        while byte(pos) == .ampersand || byte(pos) == .exclamation {
+            start.offset = pos
+            start.tabBefore = separatedByTab
+            start.inline = try readProperties(inFlow: false)
+            let propertiesEnd = pos
+            skipSeparation()
+            guard isFirstOnLine || atEnd else { return true }
+            start.outer = try merge(start.outer, start.inline)
+            start.inline = 0
+            if isOutdented(parent, place) {
+                appendEmpty(at: propertiesEnd, properties: start.outer)
+                return false
+            }
+            start.offset = pos
+            start.tabBefore = separatedByTab
+        }
+        return true
+    }
+
+    /// Reads a node that may turn out to be the first key of a mapping, which is then opened before it.
+    @inline(never)
+    private mutating func readNodeOrKey(
+        _ start: NodeStart, parent: Int, place: Place
+    ) throws(Failure) -> MappingStart? {
         let line = lineStart
-        let keyColumn = column(start)
+        let keyColumn = column(start.offset)
         let index = nodes.count
-        switch first {
+        let inline = start.inline
+        switch byte(pos) {
         case .colon where isSpace(pos + 1):
             appendEmpty(at: pos, properties: inline)
             tokenEnd = pos
@@ -94,22 +133,19 @@ extension Parser {
             try checkPlainStart(inFlow: false)
             let scalar = try readPlainFirstLine(inFlow: false)
             if byte(pos) == .colon {
-                let key = scalar
-                guard mayStartCollection else {
-                    throw nestedColon(in: key.range, place: place)
-                }
-                try checkKey(key.range, start: start, tabBefore: tabBefore)
-                let map = open(.mapping, .block, at: start, properties: outer)
-                append(key, properties: inline)
-                return try readBlockMapping(map, column: keyColumn, firstKey: .some(key.range))
+                guard start.mayStartCollection else { throw nestedColon(in: scalar.range, place: place) }
+                try checkKey(scalar.range, start: start.offset, tabBefore: start.tabBefore)
+                let map = open(.mapping, .block, at: start.offset, properties: start.outer)
+                append(scalar, properties: inline)
+                return MappingStart(map: map, column: keyColumn, key: scalar.range)
             }
-            let properties = try merge(outer, inline)
+            let properties = try merge(start.outer, inline)
             let whole = try readPlainRest(scalar, parent: parent, opener: nil)
             if byte(pos) == .colon, !isFirstOnLine, isSpace(pos + 1) {
                 throw multiLineKey(whole.range, place: place)
             }
             append(whole, properties: properties)
-            return
+            return nil
         }
 
         // Is there a colon, so that it was a key?
@@ -120,30 +156,32 @@ extension Parser {
             let keyRange = Int(nodes[index].start)..<keyEnd
             guard isSpace(pos + 1) else { throw missingSpace(pos, key: keyRange) }
             guard line == lineStart else { throw .keyOverLines(keyRange, colon: pos) }
-            guard mayStartCollection else { throw nestedColon(in: keyRange, place: place) }
-            try checkKey(keyRange, start: start, tabBefore: tabBefore)
-            insert(.mapping, .block, before: index, at: start, properties: outer)
-            return try readBlockMapping(index, column: keyColumn, firstKey: .some(keyRange))
+            guard start.mayStartCollection else { throw nestedColon(in: keyRange, place: place) }
+            try checkKey(keyRange, start: start.offset, tabBefore: start.tabBefore)
+            insert(.mapping, .block, before: index, at: start.offset, properties: start.outer)
+            return MappingStart(map: index, column: keyColumn, key: keyRange)
         }
         pos = afterKey
-        if outer != 0 {
+        if start.outer != 0 {
             if nodes[index].kind == .alias {
-                throw .aliasWithProperties(at: nodes[index].range, properties[Int(outer) - 1])
+                throw .aliasWithProperties(at: nodes[index].range, properties[Int(start.outer) - 1])
             }
-            nodes[index].properties = try merge(outer, inline)
+            nodes[index].properties = try merge(start.outer, inline)
         }
+        return nil
     }
 
     /// Refuses a block collection where none may start.
+    @inline(never)
     private func checkCollectionStart(
-        _ what: String, mayStart: Bool, inline: UInt32, tabBefore: Bool, place: Place
+        _ what: String, _ start: NodeStart, place: Place
     ) throws(Failure) {
-        if inline != 0 {
-            let range = properties[Int(inline) - 1].start..<tokenEnd
+        if start.inline != 0 {
+            let range = properties[Int(start.inline) - 1].start..<tokenEnd
             throw .propertyBeforeIndicator(what, at: pos, property: range)
         }
-        guard mayStart else { throw .collectionOnSameLine(what, at: pos, place: place) }
-        if tabBefore { throw tabIndentation() }
+        guard start.mayStartCollection else { throw .collectionOnSameLine(what, at: pos, place: place) }
+        if start.tabBefore { throw tabIndentation() }
     }
 
     /// Refuses an implicit key that is too long or indented by a tab.
@@ -158,6 +196,7 @@ extension Parser {
     /// Reads a block sequence whose first `-` stands at `pos` (l+block-sequence, [183]; compact, [186]).
     ///
     /// - Parameter parent: the column of the parent; a list may stand at the column of the map that it is a value of.
+    @inline(never)
     mutating func readBlockSequence(column: Int, parent: Int, properties: UInt32) throws(Failure) {
         let sequence = open(.sequence, .block, at: pos, properties: properties)
         try enter(at: pos)
@@ -176,7 +215,7 @@ extension Parser {
                 }
             } catch {
                 depth = level
-                guard try recover(from: error, column: column), byte(pos) == .dash, isSpace(pos + 1) else { break }
+                guard try recover(from: error, column: column, isList: true) else { break }
             }
         }
         depth = level - 1
@@ -189,6 +228,7 @@ extension Parser {
     ///
     /// - Parameter firstKey: where the first key stands when it is read already, with `pos` at its colon; nil when
     ///   `pos` is at the `?` or `:` that starts the first entry.
+    @inline(never)
     mutating func readBlockMapping(_ map: Int, column: Int, firstKey: Range<Int>?) throws(Failure) {
         try enter(at: Int(nodes[map].start))
         let level = depth
@@ -196,22 +236,21 @@ extension Parser {
         var entry = firstKey?.lowerBound ?? pos
         while true {
             do throws(Failure) {
-                if key != nil {
+                if key == nil, byte(pos) == .question, isSpace(pos + 1) {
+                    try readExplicitEntry(column: column)
+                } else {
+                    if key == nil { try readImplicitKey(column: column, lastEntry: entry) }
                     key = nil
                     pos += 1
                     tokenEnd = pos
                     try readBlockNode(parent: column, place: .value)
-                } else {
-                    try readBlockMappingEntry(column: column, lastEntry: entry)
                 }
                 guard try isAtNextEntry(of: column, after: entry) else { break }
                 entry = pos
             } catch {
                 key = nil
                 depth = level
-                guard try recover(from: error, column: column) else { break }
-                // The item of a list that stands at the column of the map: the list is the parent's.
-                if byte(pos) == .dash, isSpace(pos + 1) { break }
+                guard try recover(from: error, column: column, isList: false) else { break }
                 entry = pos
             }
         }
@@ -219,13 +258,13 @@ extension Parser {
         close(map, at: tokenEnd)
     }
 
-    /// Reads the entry at `pos`, which is the start of a line's content at the column of the mapping.
-    private mutating func readBlockMappingEntry(column: Int, lastEntry: Int) throws(Failure) {
+    /// Reads the key at `pos`, which is the start of a line's content at the column of the mapping, up to its colon
+    /// (ns-s-block-map-implicit-key, [193]).
+    @inline(never)
+    private mutating func readImplicitKey(column: Int, lastEntry: Int) throws(Failure) {
         var properties: UInt32 = 0
         let start = pos
         switch byte(pos) {
-        case .question where isSpace(pos + 1):
-            return try readExplicitEntry(column: column)
         case .dash where isSpace(pos + 1):
             throw .itemInMap(at: pos, entry: lastEntry)
         case .ampersand, .exclamation:
@@ -264,12 +303,10 @@ extension Parser {
         guard byte(pos) == .colon else { throw missingColon(range) }
         guard isSpace(pos + 1) else { throw missingSpace(pos, key: nodes[index].range) }
         if tokenEnd - start > limits.implicitKey { try checkKeyLength(range) }
-        pos += 1
-        tokenEnd = pos
-        try readBlockNode(parent: column, place: .value)
     }
 
     /// Reads `? key` and, when it follows, `: value` (c-l-block-map-explicit-entry, [189]).
+    @inline(never)
     private mutating func readExplicitEntry(column: Int) throws(Failure) {
         pos += 1
         tokenEnd = pos
@@ -288,6 +325,7 @@ extension Parser {
     /// Moves to the next entry of a block collection at `column`; false when the collection has ended.
     ///
     /// - Parameter entry: where the entry starts that was just read.
+    @inline(never)
     private mutating func isAtNextEntry(of column: Int, after entry: Int) throws(Failure) -> Bool {
         skipSeparation()
         if atEnd { return false }
@@ -300,12 +338,14 @@ extension Parser {
         return false
     }
 
+    @inline(never)
     func tooManyNodes() -> Failure {
         Failure(
             "the file has more than \(limits.nodes) values", at: pos..<min(pos + 1, end),
             hint: "split the file", resumable: false)
     }
 
+    @inline(never)
     mutating func enter(at start: Int) throws(Failure) {
         depth += 1
         if depth > limits.depth {
@@ -316,9 +356,10 @@ extension Parser {
 
     /// Notes a mistake and moves to the next line that is indented no deeper than `column`, where reading can go on.
     ///
-    /// - Returns: whether that line may be an entry of the collection at `column`.
+    /// - Returns: whether that line is an entry of the collection at `column`.
     /// - Throws: `failure` when nothing after it could be trusted.
-    private mutating func recover(from failure: Failure, column: Int) throws(Failure) -> Bool {
+    @inline(never)
+    private mutating func recover(from failure: Failure, column: Int, isList: Bool) throws(Failure) -> Bool {
         guard failure.details.resumable, failures.count + 1 < limits.mistakes else { throw failure }
         failures.append(failure)
         var next = max(pos, failure.details.range.lowerBound)
@@ -336,8 +377,12 @@ extension Parser {
             if byte(pos).isBreak || byte(pos) == .hash { continue }
             if isAtDocumentMarker { return false }
             if lineIndent < column, !separatedByTab { return false }
-            // Further lines without a colon belong to the same mistake.
-            if lineIndent == column, !separatedByTab, looksLikeEntry() { return true }
+            // Further lines that are no entries belong to the same mistake.
+            if lineIndent == column, !separatedByTab, looksLikeEntry(),
+                (byte(pos) == .dash && isSpace(pos + 1)) == isList
+            {
+                return true
+            }
         }
     }
 }

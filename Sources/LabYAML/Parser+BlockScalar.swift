@@ -2,6 +2,7 @@ extension Parser {
     private enum Chomping { case clip, strip, keep }
 
     /// Reads a block scalar whose `|` or `>` stands at `pos` (c-l+literal, [170]; c-l+folded, [174]).
+    @inline(never)
     mutating func readBlockScalar(parent: Int, properties: UInt32) throws(Failure) {
         let start = pos
         let isLiteral = byte(pos) == .pipe
@@ -27,7 +28,9 @@ extension Parser {
             }
             if indent < 0, content < end, !bytes[content].isBreak {
                 // The first line with text tells the indentation (8.1.1.1).
-                if lineIndent <= parent {
+                // To libyaml, the text at the root is indented as well: a `#` at the margin is a comment.
+                let isComment = dialect.isLax && lineIndent == 0 && bytes[content] == .hash
+                if lineIndent <= parent || isComment {
                     try checkScalarEnd(content, parent: parent, header: start)
                     break
                 }

@@ -38,6 +38,7 @@ extension Parser {
     }
 
     /// Reads an entry: a node, or a mapping of one pair without braces (ns-flow-pair, [150]).
+    @inline(never)
     private mutating func readFlowSequenceEntry(opener: Int, parent: Int) throws(Failure) {
         let start = pos
         let index = nodes.count
@@ -53,7 +54,7 @@ extension Parser {
         let keyEnd = tokenEnd
         // The key of a pair and its colon are on one line ([154], ns-s-implicit-yaml-key).
         try skipFlowSeparation(opener: opener, parent: parent)
-        guard byte(pos) == .colon, isJSON || isFlowSeparator(pos + 1) else { return }
+        guard byte(pos) == .colon, isJSON || isValueIndicator else { return }
         guard line == lineStart else {
             if lineIndent <= parent, looksLikeEntry() { throw unclosedBracket(opener, before: lineContent) }
             throw .keyOverLines(start..<keyEnd, colon: pos)
@@ -88,6 +89,7 @@ extension Parser {
     }
 
     /// After `?`: the key, which may be empty, and the value, which may be missing.
+    @inline(never)
     private mutating func readFlowKeyAndValue(opener: Int, parent: Int) throws(Failure) {
         let origin = pos
         try skipFlowSeparation(opener: opener, parent: parent)
@@ -99,10 +101,11 @@ extension Parser {
         try readOptionalFlowValue(afterJSONKey: isJSON, opener: opener, parent: parent)
     }
 
+    @inline(never)
     private mutating func readOptionalFlowValue(afterJSONKey isJSON: Bool, opener: Int, parent: Int) throws(Failure) {
         let keyEnd = tokenEnd
         try skipFlowSeparation(opener: opener, parent: parent)
-        if byte(pos) == .colon, isJSON || isFlowSeparator(pos + 1) {
+        if byte(pos) == .colon, isJSON || isValueIndicator {
             try readFlowValue(opener: opener, parent: parent)
         } else {
             appendEmpty(at: keyEnd)
@@ -110,6 +113,7 @@ extension Parser {
     }
 
     /// Reads the colon at `pos` and the value after it, which may be empty.
+    @inline(never)
     private mutating func readFlowValue(opener: Int, parent: Int) throws(Failure) {
         pos += 1
         tokenEnd = pos
@@ -124,6 +128,7 @@ extension Parser {
     /// Reads a node inside of a flow collection (ns-flow-node, [161]).
     ///
     /// - Returns: whether it is like JSON (quoted or in brackets), so that a colon after it needs no white space.
+    @inline(never)
     private mutating func readFlowNode(opener: Int, parent: Int) throws(Failure) -> Bool {
         var properties: UInt32 = 0
         if byte(pos) == .ampersand || byte(pos) == .exclamation {
@@ -155,7 +160,7 @@ extension Parser {
             }
             append(try readAlias())
             return false
-        case .colon where isFlowSeparator(pos + 1):
+        case .colon where isValueIndicator:
             appendEmpty(at: pos, properties: properties)
             return false
         case .closeBracket, .closeBrace:
@@ -170,6 +175,7 @@ extension Parser {
     }
 
     /// Moves over the comma after an entry, or to the closing bracket.
+    @inline(never)
     private mutating func readFlowComma(closer: UInt8, opener: Int, parent: Int) throws(Failure) {
         let entryEnd = tokenEnd
         if nodes.count > limits.nodes { throw tooManyNodes() }
@@ -189,11 +195,14 @@ extension Parser {
     @inline(__always)
     private func isFlowSeparator(_ offset: Int) -> Bool { isSpace(offset) || byte(offset).isFlowIndicator }
 
+    /// Whether the `:` at `pos` starts a value; libyaml takes any that starts a token for one.
+    private var isValueIndicator: Bool { isFlowSeparator(pos + 1) || dialect.isLax }
+
     /// Whether `pos` is at the `?` of an explicit key; libyaml takes any `?` that starts an entry for one.
     private var isKeyIndicator: Bool { byte(pos) == .question && (isFlowSeparator(pos + 1) || dialect.isLax) }
 
     /// Moves to the next token inside of a flow collection.
-    @inline(__always)
+    @inline(never)
     private mutating func skipFlowSeparation(opener: Int, parent: Int) throws(Failure) {
         let line = lineStart
         skipSeparation()

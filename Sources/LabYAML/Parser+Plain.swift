@@ -8,6 +8,7 @@ extension Parser {
         try checkIndicator(first, inFlow: inFlow)
     }
 
+    @inline(never)
     private func checkIndicator(_ first: UInt8, inFlow: Bool) throws(Failure) {
         switch first {
         case .dash, .question, .colon:
@@ -27,7 +28,7 @@ extension Parser {
     ///
     /// Leaves `pos` at what ended it: a colon that is an indicator, a `#` that starts a comment, a flow indicator, a line
     /// break, or the end.
-    @inline(__always)
+    @inline(never)
     mutating func readPlainFirstLine(inFlow: Bool) throws(Failure) -> SyntaxTree.Node {
         let start = pos
         let textEnd = scanPlainLine(inFlow: inFlow)
@@ -72,6 +73,7 @@ extension Parser {
     /// - Parameters:
     ///   - parent: the column of the parent; lines that are indented no deeper are not part of the scalar.
     ///   - opener: where the flow collection around it starts, or nil.
+    @inline(never)
     mutating func readPlainRest(
         _ first: SyntaxTree.Node, parent: Int, opener: Int?
     ) throws(Failure) -> SyntaxTree.Node {
@@ -124,6 +126,7 @@ extension Parser {
     }
 
     /// Reads `*name` (c-ns-alias-node, [104]).
+    @inline(never)
     mutating func readAlias() throws(Failure) -> SyntaxTree.Node {
         let start = pos
         let name = try readAnchorName()

@@ -2,6 +2,7 @@ extension Parser {
     /// Reads the anchor and the tag that stand at `pos`, in either order, on one line (c-ns-properties, [96]).
     ///
     /// - Returns: the 1-based index of the new entry of `properties`; `pos` is just past the last property.
+    @inline(never)
     mutating func readProperties(inFlow: Bool) throws(Failure) -> UInt32 {
         var result = SyntaxTree.Properties(anchor: nil, tag: nil, tagRange: nil, start: pos)
         while true {
@@ -34,6 +35,7 @@ extension Parser {
     }
 
     /// Joins the properties that stand on lines of their own with those on the line of the node.
+    @inline(never)
     mutating func merge(_ outer: UInt32, _ inner: UInt32) throws(Failure) -> UInt32 {
         guard outer != 0, inner != 0 else { return outer | inner }
         let added = properties[Int(inner) - 1]
@@ -64,6 +66,7 @@ extension Parser {
     }
 
     /// Reads a tag (c-ns-tag-property, [97]) and expands its shorthand.
+    @inline(never)
     mutating func readTag(inFlow: Bool) throws(Failure) -> String {
         let start = pos
         pos += 1
@@ -90,7 +93,7 @@ extension Parser {
         if handle == "!", suffix.isEmpty { return "!" }
         guard !suffix.isEmpty else {
             throw Failure(
-                "the tag \(handle) has a handle but no name", at: start..<pos,
+                "the tag \(Composer.cut(handle)) has a handle but no name", at: start..<pos,
                 hint: "write the name of the type after it, as in `!!str`")
         }
         if let prefix = tagPrefixes[handle] { return prefix + suffix }
@@ -99,8 +102,10 @@ extension Parser {
         case "!!": return "tag:yaml.org,2002:" + suffix
         default:
             throw Failure(
-                "the tag handle \(handle) is not declared in this document", at: start..<pos,
-                hint: "declare it before `---` with `%TAG \(handle) tag:example.com,2000:`, or write one `!` only")
+                "the tag handle \(Composer.cut(handle)) is not declared in this document", at: start..<pos,
+                hint:
+                    "declare it before `---` with `%TAG \(Composer.cut(handle)) tag:example.com,2000:`, or write one `!` only"
+            )
         }
     }
 

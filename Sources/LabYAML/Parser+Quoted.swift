@@ -1,5 +1,6 @@
 extension Parser {
     /// Reads a single-quoted scalar (c-single-quoted, [120]); `''` is its one escape.
+    @inline(never)
     mutating func readSingleQuoted(parent: Int) throws(Failure) -> SyntaxTree.Node {
         let start = pos
         var index = pos + 1
@@ -32,6 +33,7 @@ extension Parser {
     }
 
     /// Reads a double-quoted scalar (c-double-quoted, [109]).
+    @inline(never)
     mutating func readDoubleQuoted(parent: Int) throws(Failure) -> SyntaxTree.Node {
         let start = pos
         var index = pos + 1

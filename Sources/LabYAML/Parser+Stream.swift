@@ -147,7 +147,8 @@ extension Parser {
         guard parts[0].elementsEqual([UInt8(ascii: "1")]) else {
             let text = String(decoding: bytes[version], as: UTF8.self)
             throw Failure(
-                "YAML \(text) is not known", at: version, hint: "labctl reads YAML 1.2 and 1.1: write `%YAML 1.2`")
+                "YAML \(Composer.cut(text)) is not known", at: version,
+                hint: "labctl reads YAML 1.2 and 1.1: write `%YAML 1.2`")
         }
     }
 
@@ -163,7 +164,7 @@ extension Parser {
         let name = String(decoding: handle, as: UTF8.self)
         guard tagPrefixes[name] == nil else {
             throw Failure(
-                "the tag handle \(name) is declared twice for one document", at: words[1],
+                "the tag handle \(Composer.cut(name)) is declared twice for one document", at: words[1],
                 hint: "remove one of the two lines")
         }
         tagPrefixes[name] = try unescapeURI(words[2])

@@ -72,6 +72,7 @@ struct Parser: ~Copyable {
     ///
     /// A `#` that no white space precedes starts no comment and is left for the caller to complain about, unless the
     /// dialect is as lax as libyaml.
+    @inline(never)
     mutating func skipSeparation() {
         separatedByTab = pos == lineContent && lineContent - lineStart != lineIndent
         while true {
@@ -129,7 +130,7 @@ struct Parser: ~Copyable {
 
     // MARK: Nodes
 
-    @inline(__always)
+    @inline(never)
     mutating func append(_ node: SyntaxTree.Node, properties: UInt32 = 0) {
         var node = node
         node.properties = properties
@@ -138,11 +139,13 @@ struct Parser: ~Copyable {
     }
 
     /// Appends the empty node ([105], e-node) that stands at `offset`.
+    @inline(never)
     mutating func appendEmpty(at offset: Int, properties: UInt32 = 0) {
         append(SyntaxTree.Node(.plain, start: offset, end: offset, text: offset..<offset), properties: properties)
     }
 
     /// Opens a collection at the end of the array and returns its index.
+    @inline(never)
     mutating func open(_ kind: SyntaxTree.Kind, _ style: SyntaxTree.Style, at start: Int, properties: UInt32) -> Int {
         append(SyntaxTree.Node(kind, style, start: start, end: start), properties: properties)
         return nodes.count - 1
@@ -151,6 +154,7 @@ struct Parser: ~Copyable {
     /// Puts a collection before the nodes from `index` on, which turn out to be its first key.
     ///
     /// A key is at most 1024 bytes long (7.4.2), so that the nodes to move are few.
+    @inline(never)
     mutating func insert(
         _ kind: SyntaxTree.Kind, _ style: SyntaxTree.Style, before index: Int, at start: Int, properties: UInt32
     ) {
@@ -160,6 +164,7 @@ struct Parser: ~Copyable {
         nodes.insert(node, at: index)
     }
 
+    @inline(never)
     mutating func close(_ index: Int, at end: Int) {
         nodes[index].end = UInt32(truncatingIfNeeded: max(end, Int(nodes[index].start)))
         nodes[index].next = UInt32(truncatingIfNeeded: nodes.count)

@@ -17,13 +17,13 @@ package enum YAML {
             let isLax = schema.dialect.isLax
             let inspection = Encoding.inspect(bytes, limit: limits.mistakes, isLax: isLax)
             guard inspection.failures.isEmpty else {
-                return .failure(YAMLError(inspection.failures.map { $0.diagnostic(in: file) }))
+                return .failure(YAMLError(inspection.failures.prefix(limits.mistakes).map { $0.diagnostic(in: file) }))
             }
             var parser = Parser(bytes, dialect: schema.dialect, limits: limits)
             parser.readStream()
             parser.failures += inspection.misplaced(in: parser.nodes, isLax: isLax, bytes).prefix(limits.mistakes)
             guard parser.failures.isEmpty else {
-                return .failure(YAMLError(parser.failures.map { $0.diagnostic(in: file) }))
+                return .failure(YAMLError(parser.failures.prefix(limits.mistakes).map { $0.diagnostic(in: file) }))
             }
             return .success(
                 SyntaxTree(file: file, nodes: parser.nodes, decoded: parser.decoded, properties: parser.properties))
@@ -48,9 +48,11 @@ package enum YAML {
     package static func compose(
         _ tree: SyntaxTree, schema: Schema, limits: Limits = Limits()
     ) throws(YAMLError) -> [SourceValue] {
-        var composer = Composer(tree: tree, schema: schema, limits: limits)
-        let values = composer.compose()
-        guard composer.diagnostics.isEmpty else { throw YAMLError(composer.diagnostics) }
+        let (values, diagnostics) = tree.file.bytes.withUnsafeBufferPointer { bytes in
+            var composer = Composer(tree: tree, bytes: bytes, schema: schema, limits: limits)
+            return (composer.compose(), composer.diagnostics)
+        }
+        guard diagnostics.isEmpty else { throw YAMLError(diagnostics) }
         return values
     }
 }

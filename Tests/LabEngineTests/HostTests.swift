@@ -224,3 +224,37 @@ extension HostTests {
         #expect(report.records.map(\.task.number) == report.records.map(\.task.number).sorted())
     }
 }
+
+extension HostTests {
+    /// Connects only when it is told to.
+    struct PatientTransport: Transport {
+        let gate: Signal
+
+        func connect(to endpoint: Endpoint) async throws -> any Connection {
+            await gate.wait()
+            try Task.checkCancellation()
+            return LocalConnection(hostName: endpoint.hostName)
+        }
+    }
+
+    @Test func aTimeoutDoesNotTakeTheConnectionFromTheOthers() async throws {
+        let lab = try Lab()
+        let gate = Signal()
+        let run = Task {
+            try await lab.run(
+                """
+                - hosts: one
+                  tasks:
+                    - {name: A, ping: , timeout: 1, ignore_errors: true}
+                    - {name: B, ping: }
+                """, transport: PatientTransport(gate: gate))
+        }
+        while !lab.events.contains(where: { if case .taskFinished = $0 { true } else { false } }) {
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        gate.send()
+        let report = try await run.value
+        #expect(report.lines == ["one failed ignored - A", "one ok proved B"])
+        #expect(report.messages == ["the task took longer than its timeout of 1 s"])
+    }
+}

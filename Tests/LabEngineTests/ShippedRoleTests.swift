@@ -34,9 +34,7 @@ struct ShippedRoleTests {
     private func run() async throws -> Report {
         lab.write("play.yml", "- hosts: control_plane[0]\n  roles: ['\(root)/Roles/metallb']\n")
         var registry = ModuleRegistry.builtIn(environment: [:])
-        registry.register(K8sModule(environment: [:]))
-        registry.register(K8sInfoModule())
-        registry.register(VerifyModule())
+        for module in ModuleRegistry.kubernetes(environment: [:]) { registry.register(module) }
         let plays = try PlaybookLoader(catalog: registry, finder: RoleFinder(directory: lab.folder))
             .load(["\(lab.folder)/play.yml"])
         let inventory = try InventoryLoader(workingDirectory: lab.folder).load(["\(lab.folder)/inventory.yml"])
@@ -93,8 +91,8 @@ struct ShippedRoleTests {
     @Test("the role's own defaults are right: the run starts, and fails only because the lab is not there")
     func defaults() async throws {
         let report = try await run()
-        #expect(report.exitCode != 65)
-        #expect(report.failures.flatMap(\.diagnostics).filter { $0.message.contains("pool") } == [])
+        #expect(report.failures.flatMap(\.diagnostics) == [])
+        #expect(!report.records.isEmpty)
     }
 }
 

@@ -21,7 +21,7 @@ private let good = """
     - name: one
       context: {cluster: c, user: u}
     - name: two
-      context: {cluster: c, user: u, namespace: n}
+      context: {cluster: c, user: u, namespace: ns}
     current-context: one
     """
 
@@ -44,7 +44,7 @@ struct KubeconfigTests {
         #expect(one.cluster.authority == "PEM")
         #expect(one.user.token?.reveal() == "secret-token")
         #expect(one.namespace == "default")
-        #expect(try await resolve(good, context: "two").namespace == "n")
+        #expect(try await resolve(good, context: "two").namespace == "ns")
         #expect("\(one)".contains("secret-token") == false)
     }
 

@@ -84,7 +84,7 @@ struct RecordedTests {
             apiVersion: "admissionregistration.k8s.io/v1", kind: "ValidatingAdmissionPolicy")
         #expect(policy.path(name: "x") == "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/x")
         #expect(count.value == 2)
-        #expect(try await discovery.find(apiVersion: "batch/v1", kind: "cj")?.kind == nil)
+        #expect(try await discovery.find(apiVersion: "batch/v1", kind: "cj")?.kind == "CronJob")
         let wrong = await failure { _ = try await discovery.resource(apiVersion: "v1", kind: "Deployment") }
         #expect(wrong?.diagnostics[0].hint == "Deployment is served as apps/v1")
     }

@@ -173,6 +173,19 @@ extension OpenSSHTests {
             }
         }
 
+        @Test func aFloodIsCutOff() async throws {
+            try await SSHServer.with { server in
+                try await server.withConnection { connection in
+                    let error = await #expect(throws: ConnectionError.self) {
+                        try await connection.run(Command(.shell("cat /dev/zero")))
+                    }
+                    #expect(error?.kind == .outputTooLarge)
+                    let after = try await connection.run(Command(.arguments(["echo", "on"])))
+                    #expect(after.outputText == "on\n")
+                }
+            }
+        }
+
         @Test func runsManyCommandsAtOnce() async throws {
             try await SSHServer.with { server in
                 try await server.withConnection { connection in

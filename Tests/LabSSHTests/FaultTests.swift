@@ -249,6 +249,46 @@ extension OpenSSHTests {
             }
         }
 
+        @Test func crowdedServerIsAskedAgain() async throws {
+            // The third login under way is dropped before the server says a word.
+            try await SSHServer.with(options: ["MaxStartups 2:100:3"]) { server in
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    for number in 0..<12 {
+                        group.addTask {
+                            try await server.withConnection(server.endpoint(name: "n\(number)", timeout: .seconds(60)))
+                            { _ in }
+                        }
+                    }
+                    try await group.waitForAll()
+                }
+                #expect(server.acceptedLogins == 12)
+            }
+        }
+
+        @Test func revokedKeysFileIsHonoured() async throws {
+            try await SSHServer.with { server in
+                let options = [Endpoint.Option("RevokedHostKeys", server.folder + "/revoked")]
+                // Without the file nothing can be trusted.
+                let missing = try await failure(server, server.endpoint(options: options))
+                #expect(missing.kind == .configuration)
+                try shell("cp \(server.folder)/user_key.pub \(server.folder)/revoked")
+                try await server.withConnection(server.endpoint(options: options)) { _ in }
+                try shell("cp \(server.folder)/host_key.pub \(server.folder)/revoked")
+                let revoked = try await failure(server, server.endpoint(options: options))
+                #expect(revoked.kind == .hostKeyRevoked)
+            }
+        }
+
+        @Test func hashedNamesAreReadByOpenSSH() async throws {
+            try await SSHServer.with(knownHost: false) { server in
+                let options = [Endpoint.Option("HashKnownHosts", "yes")]
+                try await server.withConnection(server.endpoint(policy: .acceptNew, options: options)) { _ in }
+                #expect(String(decoding: try readFile(server.knownHosts), as: UTF8.self).hasPrefix("|1|"))
+                try shell("ssh-keygen -F '[127.0.0.1]:\(server.port)' -f \(server.knownHosts) >/dev/null")
+                try await server.withConnection { _ in }
+            }
+        }
+
         @Test func failedLoginsLeakNothing() async throws {
             try await SSHServer.with { server in
                 _ = try await failure(server, server.endpoint(identities: []))

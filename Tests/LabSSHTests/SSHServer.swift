@@ -58,7 +58,12 @@ final class SSHServer: Sendable {
                 .split(separator: " ").prefix(2).joined(separator: " ")
             try writeFile("[\(address)]:\(port) \(key)\n", to: knownHosts)
         }
-        try await waitForPort(port, address)
+        do {
+            try await waitForPort(port, address)
+        } catch {
+            try stop()
+            throw error
+        }
     }
 
     /// Starts a server for the length of `body`, and cleans up.
@@ -85,7 +90,8 @@ final class SSHServer: Sendable {
         kill(pid, SIGKILL)
         var status: Int32 = 0
         waitpid(pid, &status, 0)
-        try shell("rm -rf \(folder)")
+        // A process that serves a connection may write its last words into the folder while it is removed.
+        try shell("rm -rf \(folder) 2>/dev/null || { sleep 1; rm -rf \(folder); }")
     }
 
     /// How many logins the server has accepted, and how many sessions were started in them.

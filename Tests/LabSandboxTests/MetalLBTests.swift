@@ -307,6 +307,23 @@ struct MetalLBTests {
         #expect(await api.get(statuses).body["items"]?.list?.count == 0)
     }
 
+    @Test("A deprecated version is served with a warning, and what only a webhook could convert is refused")
+    func deprecation() async {
+        let api = await ready()
+        let old = await api.get("/apis/metallb.io/v1beta1/namespaces/metallb-system/bgppeers")
+        #expect(old.status == 200)
+        #expect(old.headers["Warning"] == "299 - \"v1beta1 is deprecated, please use v1beta2\"")
+        let peer: Value = [
+            "apiVersion": "metallb.io/v1beta2", "kind": "BGPPeer",
+            "metadata": ["name": "p", "namespace": "metallb-system"], "spec": ["myASN": 1, "peerAddress": "10.0.0.1"],
+        ]
+        let path = "/apis/metallb.io/v1beta2/namespaces/metallb-system/bgppeers/p"
+        let created = await api.apply(path, peer, as: "labctl")
+        #expect(created.status == 201)
+        #expect(created.headers["Warning"] == nil)
+        #expect(await api.get(path.replacing("v1beta2", with: "v1beta1")).status == 501)
+    }
+
     @Test("Speakers wait for the memberlist Secret; Deployment and DaemonSet count their pods")
     func workloads() async {
         let gate = Gate()

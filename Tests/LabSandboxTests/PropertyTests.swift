@@ -139,7 +139,10 @@ struct PropertyTests {
             (1_795_408_836, "2026-11-23T04:40:36Z"), (4_107_542_400, "2100-03-01T00:00:00Z"),
             (-1, "1969-12-31T23:59:59Z"),
         ])
-    func times(_ seconds: Int, _ text: String) { #expect(Timestamp(seconds: seconds).description == text) }
+    func times(_ seconds: Int, _ text: String) {
+        #expect(Timestamp(seconds: seconds).description == text)
+        #expect(Timestamp(rfc3339: text)?.seconds == seconds)
+    }
 
     @Test("Base 64", arguments: [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")])
     func base64(_ text: String, _ encoded: String) { #expect(Base64.encode(Array(text.utf8)) == encoded) }

@@ -88,6 +88,33 @@ struct WatchTests {
         #expect(await iterator.next() == nil)
     }
 
+    @Test("kubectl's tables have the columns that people look at")
+    func tables() async throws {
+        let api = await Fixture()
+        func rows(_ path: String) async throws -> (names: [String], cells: [[Value]]) {
+            let response = await api.cluster.answer(
+                APIRequest(
+                    method: "GET", target: path,
+                    accept: "application/json;as=Table;v=v1;g=meta.k8s.io,application/json",
+                    user: Fixture.administrator))
+            guard case .bytes(let bytes) = response.body else { return ([], []) }
+            let table = try Value(json: bytes)
+            #expect(table["kind"] == "Table")
+            return (
+                table["columnDefinitions"]?.list?.compactMap { $0["name"]?.string } ?? [],
+                table["rows"]?.list?.compactMap { $0["cells"]?.list } ?? []
+            )
+        }
+        let nodes = try await rows("/api/v1/nodes")
+        #expect(nodes.names == ["Name", "Status", "Roles", "Version", "Internal-IP", "Age"])
+        #expect(nodes.cells.map { $0[0] } == ["cp1", "w1", "w2"])
+        #expect(nodes.cells[0][1...2] == ["Ready", "control-plane"])
+        #expect(nodes.cells[1][4] == "192.168.56.11")
+        let service = try await rows("/api/v1/namespaces/default/services/kubernetes")
+        #expect(service.cells.count == 1)
+        #expect(Array(service.cells[0][1...4]) == ["ClusterIP", "10.96.0.1", "<none>", "443/TCP"])
+    }
+
     @Test("Long lists come in parts")
     func parts() async {
         let api = await Fixture()

@@ -81,4 +81,20 @@ struct BrokenFileTests {
         }
         #expect(messages == file.text(".txt"))
     }
+
+    /// The messages for all cases of the yaml-test-suite that are errors, in one file.
+    @Test(.enabled(if: SuiteCase.root != nil, "shared/data/yaml-test-suite is not here"))
+    func suiteMessages() throws {
+        var text = ""
+        for suiteCase in SuiteCase.all where suiteCase.isError {
+            do {
+                _ = try YAML.parse(suiteCase.source)
+            } catch {
+                text += error.diagnostics.map(\.plainText).joined() + "\n"
+            }
+        }
+        let path = BrokenFile.folder.deletingLastPathComponent().appending(path: "suite-errors.txt")
+        if ProcessInfo.processInfo.environment["LABCTL_RECORD"] != nil { try Data(text.utf8).write(to: path) }
+        #expect(text == (try? Data(contentsOf: path)).map { String(decoding: $0, as: UTF8.self) })
+    }
 }

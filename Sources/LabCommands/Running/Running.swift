@@ -2,6 +2,7 @@ import ArgumentParser
 import LabCore
 import LabEngine
 import LabModel
+import LabModules
 import LabReport
 import LabSSH
 import LabTransport
@@ -35,7 +36,7 @@ struct Running {
             transport: SSHTransport(
                 configuration: SSHSettings(
                     prompt: { SecretPrompt.answer($0) }, environment: Surroundings.environment)),
-            local: LocalTransport())
+            local: LocalTransport(), insight: KubectlInsight(environment: Surroundings.environment))
         var options = options
         options.extraVariables = [project.extraVariables] + options.extraVariables
         if connection.askPass { options.password = try asked("login password: ") }

@@ -146,7 +146,6 @@ package struct ApplyItem: Sendable {
             notes.append(
                 "\(done ? "took" : "takes") over what \(migrated.joined(separator: " and ")) set in \(reference)")
         }
-        if case .unchecked(let reason) = action, !done { notes.append("\(reference) is not checkable yet: \(reason)") }
         return notes
     }
 }
@@ -155,7 +154,25 @@ package struct ApplyItem: Sendable {
 package struct ApplyPlan: Sendable {
     package let items: [ApplyItem]
     package var isEmpty: Bool { !items.contains(where: \.isChange) }
-    package var notes: [String] { items.flatMap { $0.notes(done: false) } }
+    package var notes: [String] { items.flatMap { $0.notes(done: false) } + uncheckedNotes }
+
+    /// One sentence for all objects that cannot be checked for the same reason.
+    private var uncheckedNotes: [String] {
+        var reasons: [(reason: String, objects: [ObjectReference])] = []
+        for item in items {
+            guard case .unchecked(let reason) = item.action else { continue }
+            if let index = reasons.firstIndex(where: { $0.reason == reason }) {
+                reasons[index].objects.append(item.reference)
+            } else {
+                reasons.append((reason, [item.reference]))
+            }
+        }
+        return reasons.map { reason, objects in
+            objects.count == 1
+                ? "\(objects[0]) is not checkable yet: \(reason)"
+                : "\(objects.count) objects are not checkable yet: of each, \(reason)"
+        }
+    }
 }
 
 /// What an apply did with one object.

@@ -46,14 +46,34 @@ struct LinePattern {
 
     func matches(_ line: String) -> Bool { (try? regex.firstMatch(in: line)) != nil }
 
-    /// The template with `\1`, `\g<1>` and `\g<name>` replaced by what the groups matched.
+    /// The template with `\1`, `\g<1>` and `\g<name>` replaced by what the groups matched in the line; nil when the line
+    /// does not match.
     func expand(_ template: String, matching line: String) -> String? {
-        guard let match = try? regex.firstMatch(in: line) else { return nil }
+        (try? regex.firstMatch(in: line)).map { Self.expand(template, $0.output) }
+    }
+
+    /// The text with every match replaced by the expanded template (Python's `re.sub`), and how many there were.
+    func replaceAll(in text: Substring, with template: String) -> (text: String, count: Int) {
+        let matches = text.matches(of: regex.anchorsMatchLineEndings())
+        var result = ""
+        var copied = text.startIndex
+        for match in matches {
+            result += text[copied..<match.range.lowerBound]
+            result += Self.expand(template, match.output)
+            copied = match.range.upperBound
+        }
+        return (result + text[copied...], matches.count)
+    }
+
+    /// Where the first match begins and ends; lines are not told apart.
+    func firstRange(in text: Substring) -> Range<String.Index>? {
+        (try? regex.dotMatchesNewlines().firstMatch(in: text))?.range
+    }
+
+    private static func expand(_ template: String, _ output: AnyRegexOutput) -> String {
         func group(_ name: Substring) -> Substring {
-            if let number = Int(name) {
-                return number < match.output.count ? match.output[number].substring ?? "" : ""
-            }
-            return match.output.first { $0.name == String(name) }?.substring ?? ""
+            if let number = Int(name) { return number < output.count ? output[number].substring ?? "" : "" }
+            return output.first { $0.name == String(name) }?.substring ?? ""
         }
         var result = ""
         var rest = template[...]

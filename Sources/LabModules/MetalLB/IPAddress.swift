@@ -18,6 +18,9 @@ package struct IPAddress: Sendable, Hashable, Comparable, CustomStringConvertibl
 
     package var isIPv4: Bool { bits >> 32 == 0xFFFF }
 
+    /// Whether the address is in 127.0.0.0/8 or is ::1.
+    package var isLoopback: Bool { isIPv4 ? (bits >> 24) & 0xFF == 127 : bits == 1 }
+
     package static func < (lhs: Self, rhs: Self) -> Bool { lhs.bits < rhs.bits }
 
     /// Dotted decimal, or RFC 5952's form of an IPv6 address.

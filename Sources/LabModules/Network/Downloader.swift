@@ -4,14 +4,6 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
-
 /// Downloads files to the laptop: over http and https (redirects, proxies), or from `file://`.
 package struct Downloader: Sendable {
     /// What shall be downloaded.
@@ -265,52 +257,4 @@ private struct Sink {
         Downloader.Download(
             size: size, checksum: digest.finish(), sha1: sha1.finish(), md5: md5.finish(), url: url, status: status)
     }
-}
-
-/// A file that is either kept whole or not at all. Used by one task at a time.
-private final class TemporaryFile: Sendable {
-    private let path: String
-    private let descriptor: Int32
-
-    init(_ path: String) throws(ModuleError) {
-        self.path = path
-        descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else {
-            throw ModuleError(
-                "cannot write \(path): \(systemMessage(errno))",
-                hint: "does the folder exist, and may it be written to?")
-        }
-    }
-
-    func write(_ bytes: [UInt8]) throws(ModuleError) {
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { systemWrite(descriptor, $0) }
-            if count < 0 && errno == EINTR { continue }
-            guard count > 0 else {
-                throw ModuleError("cannot write \(path): \(systemMessage(errno))")
-            }
-            rest = rest.dropFirst(count)
-        }
-    }
-
-    /// Puts the file in its place.
-    func keep(as final: String, mode: Int?) throws(ModuleError) {
-        let mask = umask(0)
-        umask(mask)
-        let bits = mode.map { mode_t($0) } ?? (0o666 & ~mask)
-        guard fchmod(descriptor, bits) == 0, fsync(descriptor) == 0, rename(path, final) == 0 else {
-            throw ModuleError("cannot write \(final): \(systemMessage(errno))")
-        }
-    }
-
-    /// Removes what was not kept, and lets go of the file.
-    func discard() {
-        close(descriptor)
-        unlink(path)
-    }
-}
-
-private func systemWrite(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer) -> Int {
-    write(descriptor, bytes.baseAddress, bytes.count)
 }

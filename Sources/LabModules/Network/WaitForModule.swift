@@ -18,7 +18,10 @@ package struct WaitForModule: Module {
 
     package init() {}
 
-    package func plan(_ call: ModuleCall, in context: ModuleContext) async throws -> Plan { Plan(.readOnly) }
+    package func plan(_ call: ModuleCall, in context: ModuleContext) async throws -> Plan {
+        // What a check does not start will not come up: Ansible leaves the module out of check mode as well.
+        context.checkMode ? Plan(.unpredictable(reason: "a check starts nothing to wait for")) : Plan(.readOnly)
+    }
 
     package func apply(_ plan: Plan, for call: ModuleCall, in context: ModuleContext) async throws -> ModuleResult {
         let wait = try Wait(call, in: context)

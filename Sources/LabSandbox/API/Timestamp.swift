@@ -17,6 +17,21 @@ package struct Timestamp: Sendable, Hashable, Comparable, CustomStringConvertibl
     /// `2026-11-23T04:40:36Z`
     package var description: String { dateAndTime + "Z" }
 
+    /// Reads what `description` writes; nil for anything else.
+    package init?(rfc3339 text: String) {
+        let numbers = text.split { !$0.isNumber }.compactMap { Int($0) }
+        guard text.hasSuffix("Z"), numbers.count == 6 else { return nil }
+        // The inverse of `dateAndTime`: days_from_civil of the same source.
+        let year = numbers[1] <= 2 ? numbers[0] - 1 : numbers[0]
+        let era = (year >= 0 ? year : year - 399) / 400
+        let yearOfEra = year - era * 400
+        let shiftedMonth = numbers[1] > 2 ? numbers[1] - 3 : numbers[1] + 9
+        let dayOfYear = (153 * shiftedMonth + 2) / 5 + numbers[2] - 1
+        let dayOfEra = yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear
+        let days = era * 146_097 + dayOfEra - 719_468
+        self.init(seconds: ((days * 24 + numbers[3]) * 60 + numbers[4]) * 60 + numbers[5])
+    }
+
     private var dateAndTime: String {
         // Days to a civil date: Howard Hinnant, chrono-compatible low-level date algorithms, civil_from_days.
         let days = Int((Double(seconds) / 86_400).rounded(.down))

@@ -1,8 +1,13 @@
 import LabCore
 
 extension Cluster {
-    func get(_ endpoint: Endpoint, _ target: APITarget, _ name: String) throws(APIStatus) -> APIResponse {
-        .object(try shown(existing(endpoint, target.namespace, name), endpoint))
+    func get(
+        _ endpoint: Endpoint, _ target: APITarget, _ name: String, _ request: APIRequest
+    ) throws(APIStatus) -> APIResponse {
+        let object = try shown(existing(endpoint, target.namespace, name), endpoint)
+        guard Tables.isWanted(request) else { return .object(object) }
+        let metadata: Value = ["resourceVersion": .string(object.resourceVersion)]
+        return .object(Tables.table([object], endpoint, metadata: metadata, now: now))
     }
 
     /// The stored object.
@@ -55,6 +60,9 @@ extension Cluster {
                 object["apiVersion"] = nil
             }
             shownItems.append(object)
+        }
+        if Tables.isWanted(request) {
+            return .object(Tables.table(shownItems, endpoint, metadata: .map(metadata), now: now))
         }
         return .object([
             "kind": .string(endpoint.resource.listKind),

@@ -35,8 +35,18 @@ extension Cluster {
         case "status" where endpoint.resource.isCustom: return .pageNotFound
         case .some(let name): throw .notModelled("subresource \(target.plural)/\(name)")
         }
+        var response = try dispatch(request, endpoint, target)
+        if let text = endpoint.definition?.deprecation {
+            response.headers.append((name: "Warning", value: "299 - \(Value.string(text).json())"))
+        }
+        return response
+    }
+
+    private func dispatch(
+        _ request: APIRequest, _ endpoint: Endpoint, _ target: APITarget
+    ) throws(APIStatus) -> APIResponse {
         switch (request.method, target.name) {
-        case ("GET", .some(let name)): return try get(endpoint, target, name)
+        case ("GET", .some(let name)): return try get(endpoint, target, name, request)
         case ("GET", nil) where request.flag("watch"): return try watch(endpoint, target, request)
         case ("GET", nil): return try list(endpoint, target, request)
         case ("POST", nil): return try create(endpoint, target, request)

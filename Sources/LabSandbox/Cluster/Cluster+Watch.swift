@@ -63,7 +63,7 @@ extension Cluster {
             for change in store.history where change.revision > revision { watcher.note(change) }
         }
         let id = addWatcher(watcher)
-        let timeout = request.parameter("timeoutSeconds").flatMap { Int($0) } ?? 1800
+        let timeout = min(max(request.parameter("timeoutSeconds").flatMap { Int($0) } ?? 1800, 0), 86_400)
         let bookmarks = request.flag("allowWatchBookmarks")
         let timer = Task { [weak self] in
             try? await Task.sleep(for: .seconds(timeout))

@@ -122,7 +122,11 @@ extension Cluster {
     func updatedOwners(
         _ endpoint: Endpoint, _ object: Value, live: Value?, manager: ManagedFields.Manager
     ) -> ManagedFields {
-        let former = ManagedFields(live?[path: ["metadata", "managedFields"]])
+        // Managed fields of the written object count, unless it has none (apimachinery fieldmanager.go, decodeLiveOrNew).
+        let given = ManagedFields(object[path: ["metadata", "managedFields"]])
+        let former =
+            given.entries.isEmpty || !manager.subresource.isEmpty
+            ? ManagedFields(live?[path: ["metadata", "managedFields"]]) : given
         var written = object
         // Defaults count as written by an updater, as the server fills them in before it looks who owns what.
         if !endpoint.resource.isCustom {

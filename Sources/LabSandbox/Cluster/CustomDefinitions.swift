@@ -9,6 +9,9 @@ struct CustomDefinitions: Sendable {
         var type: SchemaType
         var isStorage: Bool
         var convertsByWebhook: Bool
+        var printerColumns: [Value]
+        /// What clients of a deprecated version are told.
+        var deprecation: String?
     }
 
     private(set) var versions: [GroupVersion: [String: Version]] = [:]
@@ -49,7 +52,10 @@ struct CustomDefinitions: Sendable {
             versions[groupVersion, default: [:]][plural] = Version(
                 resource: resource, schema: schema, type: .definition(schema),
                 isStorage: version["storage"]?.bool == true,
-                convertsByWebhook: spec[path: ["conversion", "strategy"]]?.string == "Webhook")
+                convertsByWebhook: spec[path: ["conversion", "strategy"]]?.string == "Webhook",
+                printerColumns: version["additionalPrinterColumns"]?.list ?? [],
+                deprecation: version["deprecated"]?.bool == true
+                    ? version["deprecationWarning"]?.string ?? "\(groupVersion) \(kind) is deprecated" : nil)
             byDefinition[object.objectName, default: []].append((groupVersion, plural))
         }
     }

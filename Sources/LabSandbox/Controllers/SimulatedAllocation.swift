@@ -98,6 +98,7 @@ extension Cluster {
                 let address = IPAddress(bits: bits, isV6: block.first.isV6)
                 let isBuggy = pool.avoidsBuggyAddresses && !address.isV6 && (bits & 0xFF == 0 || bits & 0xFF == 255)
                 if used[address] == nil, !isBuggy { return address }
+                if bits == block.last.bits { break }
                 bits += 1
             }
         }

@@ -17,7 +17,14 @@ package struct SandboxDirectory: Sendable, Hashable {
     package let project: String
 
     package init(project: String) {
-        self.project = project.hasPrefix("/") ? project : FileManager.default.currentDirectoryPath + "/" + project
+        let path = project.hasPrefix("/") ? project : FileManager.default.currentDirectoryPath + "/" + project
+        // One folder has one name here, as the processes of a sandbox are found by it.
+        if let real = realpath(path, nil) {
+            self.project = String(cString: real)
+            free(real)
+        } else {
+            self.project = path
+        }
     }
 
     /// The directory of a sandbox's own path (what `labctl sandbox serve --directory` is given).

@@ -105,7 +105,9 @@ struct Updater {
     /// Removes an item that the manager applied last time, did not apply now, and no other applier owns.
     private func prune(_ merged: Value, owners: ManagedFields, last: FieldSet?) -> Value {
         guard let last, !last.isEmpty else { return merged }
-        let named = last.withNamedFields(type)
+        // Names and the like stay: the real server strips them from a manager's set only after this.
+        var named = last.withNamedFields(type)
+        for path in Self.unowned { named.remove(path) }
         var pruned = type.removing(named, from: merged) ?? .map([:])
 
         var applied = FieldSet()

@@ -10,26 +10,17 @@ struct TestNode: Connection {
     let hostName = "cp1"
     let home: URL
     let port: Int
+    private let local = LocalConnection()
+
+    init(home: URL, port: Int) {
+        self.home = home
+        self.port = port
+    }
 
     func run(_ command: Command) async throws -> CommandResult {
-        guard case .arguments(let words) = command.program else {
-            throw ConnectionError(.configuration, hostName: hostName, "only arguments are run here")
-        }
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: words[0])
-        process.arguments = Array(words.dropFirst())
-        process.environment = ["HOME": home.path, "PATH": "/usr/bin:/bin"]
-        for (name, value) in command.environment { process.environment?[name] = value }
-        let output = Pipe()
-        let errors = Pipe()
-        process.standardOutput = output
-        process.standardError = errors
-        try process.run()
-        let standardOutput = Array(output.fileHandleForReading.readDataToEndOfFile())
-        let standardError = Array(errors.fileHandleForReading.readDataToEndOfFile())
-        process.waitUntilExit()
-        return CommandResult(
-            exitStatus: Int(process.terminationStatus), standardOutput: standardOutput, standardError: standardError)
+        var command = command
+        command.environment = [("HOME", home.path)] + command.environment
+        return try await local.run(command)
     }
 
     func openForward(host: String, port: Int) async throws -> any ByteChannel {

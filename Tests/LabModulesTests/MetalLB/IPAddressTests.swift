@@ -30,6 +30,16 @@ struct IPAddressTests {
     }
 
     @Test(
+        "loopback",
+        arguments: [
+            ("127.0.0.1", true), ("127.255.0.9", true), ("::1", true), ("128.0.0.1", false), ("10.127.0.1", false),
+            ("::2", false),
+        ])
+    func loopback(text: String, isLoopback: Bool) {
+        #expect(IPAddress(text)?.isLoopback == isLoopback)
+    }
+
+    @Test(
         "the fewest blocks hold a range",
         arguments: [
             (

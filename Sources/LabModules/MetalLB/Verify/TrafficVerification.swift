@@ -84,9 +84,12 @@ struct TrafficVerification: Sendable {
         async let nodes = cluster.list(.node, namespace: nil, labels: nil)
         let configuration = MetalLBObjects(try await (pools ?? []) + (l2 ?? []) + (bgp ?? []))
         let isSandbox = try await version.replacing("-", with: ".").contains("labctl.sandbox")
+        // With the real binaries only the address tells: no other API server is on loopback for its own cluster.
+        let isOnLoopback = try await target.addresses.allSatisfy(\.isLoopback)
         return Surroundings(
             target: try await target, configuration: configuration, nodes: try await nodes ?? [],
-            sandbox: isSandbox ? "the sandbox is on loopback, where no ARP is and no route to the address" : nil)
+            sandbox: isSandbox || isOnLoopback
+                ? "the sandbox is on loopback, where no ARP is and no route to the address" : nil)
     }
 
     private func choose(from configuration: MetalLBObjects) throws -> [MetalLBObjects.Pool] {
