@@ -136,7 +136,7 @@ struct ManifestDownloadTests {
     let url: String
     let sum: String
 
-    init() async throws {
+    init() throws {
         let sandbox = try #require(RunningSandbox.current)
         self.sandbox = sandbox
         project = sandbox.project
@@ -146,7 +146,7 @@ struct ManifestDownloadTests {
         let server = try Tool.start(
             ["python3", "-u", "-m", "http.server", "0", "--bind", "127.0.0.1"], in: folder)
         self.server = server
-        let answers = try await Tool.wait { server.output.contains(#/ port \d+/#) }
+        let answers = try Tool.wait { server.output.contains(#/ port \d+/#) }
         try #require(answers, "\(server.errors)")
         let port = try #require(server.output.firstMatch(of: #/ port (\d+)/#)).1
         url = "http://127.0.0.1:\(port)"

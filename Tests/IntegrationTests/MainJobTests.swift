@@ -39,12 +39,13 @@ struct MainJobTests {
         try metallb("plan").expect(status: 0, "0 to change", "nothing would change")
     }
 
-    @Test("it says on every run that the API server is a simulation, and not on the standard output")
+    @Test("it says on every run that the API server is a simulation, among JSON on the standard error")
     func simulation() throws {
         try sandbox.converge()
-        let outcome = try metallb("plan")
-        #expect(outcome.errors.contains("the API server is labctl's simulation"))
-        #expect(!outcome.output.contains("simulation"))
+        try metallb("plan").expect(status: 0, "the API server is labctl's simulation")
+        let json = try metallb("plan", "--output", "json")
+        #expect(json.errors.contains("the API server is labctl's simulation"))
+        #expect(json.output.split(separator: "\n").allSatisfy { $0.hasPrefix("{") })
     }
 
     @Test("a field changed by hand is found, shown and repaired", .enabled(if: kubectl, noKubectl))
@@ -284,27 +285,37 @@ struct FreshSandboxTests {
     }
 
     @Test("Ctrl-C in the middle of the main job ends at once; the next run finishes it")
-    func interrupted() async throws {
+    func interrupted() throws {
         let run = try project.start("provision", "metallb", "--sandbox", "-e", sandbox.manifest)
-        let began = try await Tool.wait { run.output.contains("metallb on cp1") }
+        let began = try Tool.wait { run.output.contains("metallb on cp1") }
         try #require(began, "\(run.errors)")
         run.interrupt()
         run.wait().expect(status: 130, "interrupted")
         let server = try #require(try sandbox.processes()["sshd of cp1"])
-        #expect(try await Tool.wait { try Tool.children(of: server).isEmpty }, "the session stays open")
+        #expect(try Tool.wait { try Tool.children(of: server).isEmpty }, "the session stays open")
         try sandbox.converge()
         try project.labctl("plan", "metallb", "--sandbox", "-e", sandbox.manifest).expect(
             status: 0, "nothing would change")
     }
 
+    @Test("what the sandbox leaves running holds nothing of who started it", .timeLimit(.minutes(2)))
+    func descriptors() throws {
+        try project.labctl("sandbox", "down").expect(status: 0)
+        // The pipe ends when nobody has its other end any more; `up` itself writes elsewhere.
+        let run = try Tool.start(
+            ["sh", "-c", "'\(Labctl.binary.path)' sandbox up 7>&1 >/dev/null | cat; echo ended"], in: project.folder,
+            deadline: 30)
+        run.wait().expect(status: 0, "ended")
+    }
+
     @Test("a sandbox that a crash left behind is reported, started anew, and removed")
-    func crash() async throws {
+    func crash() throws {
         let processes = try sandbox.processes()
         let api = try #require(processes["API server"])
         let node = try #require(processes["sshd of cp1"])
         kill(api, SIGKILL)
         kill(node, SIGKILL)
-        #expect(try await Tool.wait { try !Tool.isRunning(api) && !Tool.isRunning(node) })
+        #expect(try Tool.wait { try !Tool.isRunning(api) && !Tool.isRunning(node) })
         try project.labctl("sandbox", "status").expect(
             status: 2, "the sandbox is broken", "API server (process \(api)) does not run any more",
             "sshd of cp1 (process \(node)) does not run any more", "`labctl sandbox up` starts it anew")
@@ -319,7 +330,7 @@ struct FreshSandboxTests {
         kill(try #require(second["API server"]), SIGKILL)
         try project.labctl("sandbox", "down").expect(status: 0, "the sandbox is down")
         for process in second.values {
-            #expect(try await Tool.wait { try !Tool.isRunning(process) }, "\(process) is left of the second")
+            #expect(try Tool.wait { try !Tool.isRunning(process) }, "\(process) is left of the second")
         }
         try project.labctl("sandbox", "status").expect(status: 0, "the sandbox is down")
         #expect(!FileManager.default.fileExists(atPath: sandbox.folder.path))

@@ -19,8 +19,8 @@ final class RunningSandbox: Sendable {
     }
 
     deinit {
-        let outcome = try? project.labctl("sandbox", "down")
-        if outcome?.status != 0 { Issue.record("the sandbox stays: \(outcome?.everything ?? "")") }
+        guard let outcome = try? project.labctl("sandbox", "down") else { return }
+        if outcome.status != 0 { Issue.record("the sandbox stays: \(outcome.everything)") }
     }
 
     var folder: URL { project.folder.appending(path: ".labctl/sandbox") }
@@ -102,11 +102,11 @@ enum Tool {
 
     /// Starts a program of the PATH.
     static func start(
-        _ command: [String], in folder: URL, _ environment: [String: String] = [:]
+        _ command: [String], in folder: URL, _ environment: [String: String] = [:], deadline: Int = 120
     ) throws -> RunningProgram {
         try RunningProgram(
             URL(filePath: "/usr/bin/env"), command, in: folder,
-            environment: ProcessInfo.processInfo.environment.merging(environment) { $1 }, deadline: 120)
+            environment: ProcessInfo.processInfo.environment.merging(environment) { $1 }, deadline: deadline)
     }
 
     static func isInstalled(_ name: String) -> Bool {
@@ -128,12 +128,13 @@ enum Tool {
         }
     }
 
-    /// Asks until `condition` holds; false when it does not within `seconds`.
-    static func wait(seconds: Int = 30, until condition: () throws -> Bool) async throws -> Bool {
+    /// Asks until `condition` holds; false when it does not within `seconds`. It keeps its thread: a test that gave
+    /// it away would come back only when another has waited for its program.
+    static func wait(seconds: Int = 30, until condition: () throws -> Bool) throws -> Bool {
         let end = ContinuousClock.now + .seconds(seconds)
         while try !condition() {
             guard ContinuousClock.now < end else { return false }
-            try await Task.sleep(for: .milliseconds(50))
+            usleep(20_000)
         }
         return true
     }
