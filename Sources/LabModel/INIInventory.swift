@@ -14,7 +14,8 @@ struct INIInventory {
     let file: SourceFile
     private var diagnostics: [Diagnostic] = []
     private var group = "ungrouped"
-    private var section = Section.hosts
+    /// nil below a header that cannot be read: what its lines are is not known.
+    private var section: Section? = .hosts
     private var declared: Set<String> = ["all", "ungrouped"]
     private var pending: [Pending] = []
 
@@ -57,11 +58,19 @@ struct INIInventory {
             report(
                 "'\(text)' is no section", span,
                 hint: "write [group], [group:children] or [group:vars], with no spaces")
+            section = nil
+        } else if first == "[", !text.prefix(while: { $0 != "#" }).contains("]") {
+            let header = text.dropFirst().prefix { $0 != "#" && !$0.isWhitespace }
+            report("the section header is not closed", span, hint: "close it with ]: [\(header)]")
+            section = nil
+            // So that other sections which name the group are not mistakes, too.
+            declared.insert(String(header.prefix { $0 != ":" }))
         } else {
             switch section {
             case .hosts: readHost(text, at: start, into: &inventory)
             case .vars: readVariable(text, at: start, into: &inventory)
             case .children: readChild(text, span: span, into: &inventory)
+            case nil: break
             }
         }
     }
@@ -86,6 +95,7 @@ struct INIInventory {
                 "[\(header.name):\(header.kind ?? "")] is of no kind that an inventory has", span,
                 hint: nearestName(to: header.kind ?? "", among: ["children", "vars", "hosts"])
                     .map { "did you mean [\(header.name):\($0)]?" } ?? "write children or vars after the colon")
+            section = nil
             return
         }
         group = header.name

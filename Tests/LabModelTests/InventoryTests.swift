@@ -124,6 +124,7 @@ private let inventoryNames = ["yaml", "ini", "folder", "several", "list"]
         (
             "a.ini", "[web\nw1\n[db:childs]\n[x:children]\nghost\n[ghots]\nh 'a\nw[3:1]\n[nope:vars]\na=1\nb",
             [
+                "a.ini:1:1: the section header is not closed",
                 "a.ini:3:1: [db:childs] is of no kind that an inventory has", "a.ini:7:3: the quote is not closed",
                 "a.ini:8:1: the host range ends before it begins", "a.ini:11:1: expected name=value, not 'b'",
                 "a.ini:5:1: the group 'ghost', a child of 'x', is not declared",
@@ -189,5 +190,30 @@ private let inventoryNames = ["yaml", "ini", "folder", "several", "list"]
         #expect(
             messages { _ = try InventoryLoader().load([project.path("lab.yml")]) }
                 == ["all.yml:1:1: the file is encrypted with Ansible Vault, which labctl does not open"])
+    }
+
+    @Test(
+        arguments: [
+            ("[web\na\n", ["lab.ini:1:1: the section header is not closed"], ["close it with ]: [web]"]),
+            (
+                "[web:vars # of all\nx=1 y\n\n[db]\nb c\n",
+                [
+                    "lab.ini:1:1: the section header is not closed",
+                    "lab.ini:5:3: expected name=value after the host, not 'c'",
+                ],
+                ["close it with ]: [web:vars]"]
+            ),
+            (
+                "[lab:children]\nweb\n[web\na\n[web:vars]\nx=1\n",
+                ["lab.ini:3:1: the section header is not closed"], ["close it with ]: [web]"]
+            ),
+            ("[a:b]c\n", [], []),
+        ] as [(String, [String], [String])])
+    func aHeaderThatIsNotClosedIsNoHost(_ text: String, _ expected: [String], _ help: [String]) throws {
+        let project = try TestProject(["lab.ini": text])
+        defer { project.remove() }
+        let load = { _ = try InventoryLoader().load([project.path("lab.ini")]) }
+        #expect(messages(load) == expected)
+        #expect(hints(load) == help)
     }
 }
