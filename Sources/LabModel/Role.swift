@@ -97,10 +97,21 @@ package struct RoleMetadata: Sendable {
     package var description: String?
     /// The hosts that the role is for where nobody says otherwise (`galaxy_info.labctl.hosts`), a pattern.
     package var hosts: String?
+    /// Where `hosts` is written.
+    package var hostsSpan: SourceSpan?
 
-    package init(allowsDuplicates: Bool = false, description: String? = nil, hosts: String? = nil) {
+    package init(
+        allowsDuplicates: Bool = false, description: String? = nil, hosts: String? = nil, hostsSpan: SourceSpan? = nil
+    ) {
         self.allowsDuplicates = allowsDuplicates
         self.description = description
         self.hosts = hosts
+        self.hostsSpan = hostsSpan
+    }
+
+    /// The hosts of a play of the role: `wanted`, else the role's own with their place, else all.
+    func pattern(wanted: String?) -> SourceValue {
+        if let wanted { return SourceValue(.string(wanted), span: nil) }
+        return SourceValue(.string(hosts ?? "all"), span: hosts == nil ? nil : hostsSpan)
     }
 }

@@ -41,13 +41,12 @@ package struct RoleLoader: Sendable {
     package func plays(for names: [String], hosts: String? = nil) throws(InputError) -> [Play] {
         var plays: [Play] = []
         for role in try load(names) {
-            let pattern = hosts ?? role.metadata.hosts ?? "all"
-            if let last = plays.last, last.hosts.string == pattern {
+            let pattern = role.metadata.pattern(wanted: hosts)
+            if let last = plays.last, last.hosts.string == pattern.string {
                 plays[plays.count - 1].add(role)
                 continue
             }
-            var play = Play(
-                name: nil, hosts: SourceValue(.string(pattern), span: nil), directory: environment.roles.directory)
+            var play = Play(name: nil, hosts: pattern, directory: environment.roles.directory)
             play.add(role)
             plays.append(play)
         }
@@ -65,10 +64,9 @@ package struct RoleLoader: Sendable {
                     "the role '\(role.name)' has nothing to verify",
                     hint: "add \(Path.join(role.path, "verify/main.yml"))")
             }
-            let pattern = hosts ?? role.metadata.hosts ?? "all"
+            let pattern = role.metadata.pattern(wanted: hosts)
             var play = Play(
-                name: "verify \(role.name)", hosts: SourceValue(.string(pattern), span: nil),
-                directory: environment.roles.directory)
+                name: "verify \(role.name)", hosts: pattern, directory: environment.roles.directory)
             play.tasks = verify
             play.exposedRoles = [role.context]
             play.handlers = role.allHandlers

@@ -173,6 +173,7 @@ struct RoleReader {
         if let hosts = galaxy?["labctl"]?["hosts"], !hosts.isNull {
             let patterns = (hosts.list ?? [hosts]).compactMap { String(keyword: $0.value) }
             metadata.values.hosts = patterns.joined(separator: ",")
+            metadata.values.hostsSpan = hosts.span
         }
         if let dependencies = document["dependencies"], !dependencies.isNull {
             if let list = dependencies.list {

@@ -115,6 +115,28 @@ import Testing
         #expect(messages { _ = try project.roles.verifyPlays(for: ["b"]) } == ["the role 'b' has nothing to verify"])
     }
 
+    @Test func theHostsOfARoleHaveThePlaceWhereTheRoleNamesThem() throws {
+        let project = try TestProject([
+            "roles/a/tasks/main.yml": "", "roles/a/verify/main.yml": "- command: probe\n",
+            "roles/a/meta/main.yml": "galaxy_info:\n  labctl:\n    hosts: control_plane[0]\n",
+            "roles/b/tasks/main.yml": "",
+        ])
+        defer { project.remove() }
+        let plays = try project.roles.plays(for: ["a", "b"]) + project.roles.verifyPlays(for: ["a"])
+        #expect(plays.map { $0.hosts.string } == ["control_plane[0]", "all", "control_plane[0]"])
+        let inventory = try InventoryLoader().load(["cp1,"])
+        for index in [0, 2] {
+            let hosts = plays[index].hosts
+            #expect(
+                messages { _ = try inventory.hosts(matching: hosts.string ?? "", span: hosts.span) } == [
+                    "main.yml:3:12: no host or group 'control_plane' in the inventory"
+                ])
+        }
+        #expect(plays[1].hosts.span == nil)
+        // What the command line says is no line of the role.
+        #expect(try project.roles.plays(for: ["a"], hosts: "cp1").first?.hosts.span == nil)
+    }
+
     private static let specification = """
         argument_specs:
           main:
