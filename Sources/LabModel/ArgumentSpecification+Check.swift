@@ -4,21 +4,86 @@ import LabTemplate
 extension ArgumentSpecification {
     /// What is wrong with a host's variables; each mistake points at the user's value where a file has it.
     ///
-    /// - Throws: `TemplateError` when a variable cannot be rendered.
+    /// Only the cause is told: a value that is made of a variable which is missing or wrong itself is not judged.
+    ///
+    /// - Throws: what a lookup of a variable's template throws that is no mistake of the input, when nothing else is wrong.
     package func check(_ scope: VariableScope) throws -> [Diagnostic] {
-        var checker = ArgumentChecker(role: role)
-        for option in options {
-            let name = ([option.name] + option.aliases).first { scope.layers[$0] != nil } ?? option.name
-            guard let value = try scope.variable(name) else {
-                if option.isRequired { checker.reportMissing(option, in: nil, span: nil) }
-                continue
-            }
-            var source: SourceValue?
-            if case .template(let written)? = scope.layers[name]?.content { source = written }
-            checker.check(
-                value, source: source, option, path: name, span: source?.span ?? scope.layers[name]?.origin.span)
+        let answers = options.map { check($0, scope) }
+        let wrong = Set(answers.filter { !$0.diagnostics.isEmpty || $0.error != nil }.map(\.name))
+        let causes = answers.filter { answer in
+            guard wrong.contains(answer.name) else { return false }
+            let used = scope.layers.variables(usedBy: answer.name)
+            // Variables that use each other in a circle have no other cause.
+            return used.contains(answer.name) || used.isDisjoint(with: wrong)
         }
-        return checker.diagnostics
+        var collector = DiagnosticCollector()
+        var failure: (any Error)?
+        for answer in causes {
+            collector.add(answer.diagnostics)
+            guard let error = answer.error else { continue }
+            if (error as? any DiagnosticError)?.failureClass == .input {
+                collector.add(error)
+            } else {
+                failure = failure ?? error
+            }
+        }
+        if let failure, !collector.hasErrors { throw failure }
+        return collector.diagnostics
+    }
+
+    /// What is wrong with one option's value.
+    private struct Answer {
+        let name: String
+        var diagnostics: [Diagnostic] = []
+        /// Why the value could not be rendered.
+        var error: (any Error)?
+    }
+
+    private func check(_ option: Option, _ scope: VariableScope) -> Answer {
+        let name = ([option.name] + option.aliases).first { scope.layers[$0] != nil } ?? option.name
+        var answer = Answer(name: name)
+        var checker = ArgumentChecker(role: role)
+        do {
+            if let value = try scope.variable(name) {
+                var source: SourceValue?
+                if case .template(let written)? = scope.layers[name]?.content { source = written }
+                checker.check(
+                    value, source: source, option, path: name, span: source?.span ?? scope.layers[name]?.origin.span)
+            } else if option.isRequired {
+                checker.reportMissing(option, in: nil, span: nil)
+            }
+            answer.diagnostics = checker.diagnostics
+        } catch {
+            answer.error = error
+        }
+        return answer
+    }
+}
+
+extension VariableLayers {
+    /// The names that the templates of a variable mention, and those that the templates of these do; the variable's own
+    /// name is among them when it leads back to itself. Words that only look like names are taken for names.
+    fileprivate func variables(usedBy name: String) -> Set<String> {
+        var found: Set<String> = []
+        var pending = [name]
+        while let next = pending.popLast() {
+            guard case .template(let source)? = self[next]?.content else { continue }
+            for word in source.templateWords where found.insert(word).inserted { pending.append(word) }
+        }
+        return found
+    }
+}
+
+extension SourceValue {
+    /// The words of all strings with templates in them.
+    fileprivate var templateWords: [String] {
+        switch content {
+        case .string(let text) where text.hasTemplateMarks:
+            text.split { !($0.isLetter || $0.isNumber || $0 == "_") }.map(String.init)
+        case .list(let items): items.flatMap(\.templateWords)
+        case .map(let entries): entries.flatMap(\.value.templateWords)
+        default: []
+        }
     }
 }
 
@@ -55,6 +120,14 @@ private struct ArgumentChecker {
         if value.isNull { return }
         guard Self.fits(value, option.kind) else {
             report("'\(path)' needs \(option.kind.expectation), not \(value.brief)", span, option)
+            return
+        }
+        // The text 'a,b' is a list of texts or numbers, but maps cannot be written so.
+        if option.kind == .list, option.elements == .dict || option.options != nil, value.string != nil {
+            report(
+                "'\(path)' needs a list, not \(value.brief)", span, option,
+                hint: path == option.name
+                    ? "write a list of maps in a file of variables, or JSON: -e '{\"\(path)\": [{…}]}'" : nil)
             return
         }
         checkChoices(value, source: source, option, path: path, span: span)

@@ -184,6 +184,40 @@ import Testing
                 ]
             ),
             ("version: v\npools: {name: p}\n", ["all.yml:2:8: 'pools' needs a list, not a map"]),
+            ("version: v\npools: '[1'\n", ["all.yml:2:8: 'pools' needs a list, not '[1'"]),
+            // Only the cause is told.
+            ("mode: '{{ version }}'\ncount: x{{ version }}\n", ["the role 'r' needs the variable 'version'"]),
+            (
+                "mode: '{{ url }}'\nurl: https://{{ version }}\ncount: many\n",
+                ["the role 'r' needs the variable 'version'", "all.yml:3:8: 'count' needs a whole number, not 'many'"]
+            ),
+            (
+                "version: v\npools: '[1'\nnames: \"{{ pools | map(attribute='name') | list }}\"\n",
+                ["all.yml:2:8: 'pools' needs a list, not '[1'"]
+            ),
+            (
+                "version: v\nflag: perhaps\npools: [{name: p, addresses: [x], auto: '{{ flag }}'}]\n",
+                ["all.yml:2:7: 'flag' needs true or false, not 'perhaps'"]
+            ),
+            // A value of its own is wrong though it uses a right one.
+            ("version: v\ncount: 'x{{ version }}'\n", ["all.yml:2:8: 'count' needs a whole number, not 'xv'"]),
+            (
+                "mode: '{{ nope }}'\n",
+                ["the role 'r' needs the variable 'version'", "all.yml:1:11: 'nope' is undefined"]
+            ),
+            (
+                "version: '{{ mode }}'\nmode: '{{ version }}'\n",
+                [
+                    "all.yml:1:1: the variable 'version' is defined by itself",
+                    "all.yml:2:1: the variable 'mode' is defined by itself",
+                ]
+            ),
+            // One mistake that two options meet, and one of its own.
+            (
+                "version: v\nmode: '{{ url }}'\ncount: '{{ url }}'\nurl: '{{ nope }}'\nflag: '{{ nowhere }}'\n",
+                ["all.yml:4:10: 'nope' is undefined", "all.yml:5:11: 'nowhere' is undefined"]
+            ),
+            ("version: v\nmode: '{{ nope }}'\n", ["all.yml:2:11: 'nope' is undefined"]),
         ] as [(String, [String])])
     func argumentsAreCheckedAtTheUsersValues(_ variables: String, _ expected: [String]) throws {
         let project = try TestProject([
@@ -196,7 +230,44 @@ import Testing
         let scope = LabModel.VariableScope(
             layers: VariableLayers(inventory.layers(forHost: "h")),
             magic: MagicVariables(inventory: inventory, hostName: "h"))
-        let diagnostics = try specification.check(scope)
-        #expect(messages { if !diagnostics.isEmpty { throw InputError(diagnostics) } } == expected)
+        let found = messages {
+            let diagnostics = try specification.check(scope)
+            if !diagnostics.isEmpty { throw InputError(diagnostics) }
+        }
+        #expect(found == expected)
+    }
+
+    /// The shipped role, as far as its variables go.
+    @Test(
+        arguments: [
+            (
+                ["version=1", "pools=[1"], ["<command line>:1:1: 'pools' needs a list, not '[1'"],
+                ["write a list of maps in a file of variables, or JSON: -e '{\"pools\": [{…}]}'"]
+            ),
+            (
+                ["count=1"], ["the role 'r' needs the variable 'version'"],
+                ["set it in group_vars or with '-e version=…'"]
+            ),
+        ])
+    func defaultsThatUseAWrongVariableAreNotBlamed(_ extra: [String], _ expected: [String], _ help: [String]) throws {
+        let project = try TestProject([
+            "roles/r/meta/argument_specs.yml": Self.specification, "roles/r/tasks/main.yml": "",
+            "roles/r/defaults/main.yml": """
+            mode: "{{ 'l2' if version else 'bgp' }}"
+            pools: [{name: "{{ version }}", addresses: [x]}]
+            names: "{{ pools | map(attribute='name') | list }}"
+            """,
+        ])
+        defer { project.remove() }
+        let role = try project.roles.load("r")
+        let layers = VariableLayers(role.context.defaults + [try ExtraVariables.parse(extra)])
+        let scope = LabModel.VariableScope(
+            layers: layers, magic: MagicVariables(inventory: Inventory(), hostName: "h"))
+        let check = {
+            let diagnostics = try role.argumentSpecification?.check(scope) ?? []
+            if !diagnostics.isEmpty { throw InputError(diagnostics) }
+        }
+        #expect(messages(check) == expected)
+        #expect(hints(check) == help)
     }
 }
