@@ -42,7 +42,9 @@ struct LintRun {
             return
         }
         let names = FileTree.entries(path).filter { !$0.hasPrefix(".") }
-        if ["group_vars", "host_vars"].contains(where: names.contains) { inventory(path, names: names) }
+        if Self.isInventoryFolder(path) || ["group_vars", "host_vars"].contains(where: names.contains) {
+            inventory(path, names: names)
+        }
         for name in names {
             let entry = Path.join(path, name)
             if FileTree.isDirectory(entry) {
@@ -77,11 +79,15 @@ struct LintRun {
     private static func project(of role: String) -> String { Path.directory(Path.directory(role)) }
 
     private mutating func inventory(_ path: String, names: [String]) {
-        let isNamedSo = Path.name(path).lowercased().hasPrefix("inventor")
+        let isExpected = Self.isInventoryFolder(path)
         let files = names.map { Path.join(path, $0) }.filter {
-            FileTree.isFile($0) && looksLikeInventory($0, isExpected: isNamedSo)
+            FileTree.isFile($0) && looksLikeInventory($0, isExpected: isExpected)
         }
         for file in files { loadInventory(file) }
+    }
+
+    private static func isInventoryFolder(_ path: String) -> Bool {
+        Path.name(path).lowercased().hasPrefix("inventor")
     }
 
     private mutating func loadInventory(_ path: String) {
@@ -98,15 +104,41 @@ struct LintRun {
             return file.line(number).map { $0.hasPrefix("[") } ?? false
         }
         guard let document = try? YAML.load(file, schema: .ansible).first else { return false }
-        return Self.isInventory(document) || (isExpected && document.entries != nil && document["kind"] == nil)
+        return Self.isInventory(document, path: path)
+            || (isExpected && document.entries != nil && document["kind"] == nil)
     }
 
-    private static func isInventory(_ document: SourceValue) -> Bool {
-        guard let groups = document.entries, !groups.isEmpty else { return false }
-        let parts: Set<String> = ["hosts", "children", "vars"]
+    private static let groupParts = ["hosts", "children", "vars"]
+
+    /// Whether the document is a map of groups. One key of each may be misspelt where it all stands below `all`, which
+    /// no other file has.
+    private static func isInventory(_ document: SourceValue, path: String) -> Bool {
+        guard let groups = document.entries, groups.contains(where: { !$0.value.isNull }) else { return false }
+        let mayBeMisspelt = document["all"] != nil && !isFileOfVariables(path)
         return groups.allSatisfy { group in
-            group.value.isNull || group.value.entries?.contains { parts.contains($0.key) } == true
-        } && groups.contains { !$0.value.isNull }
+            group.value.isNull
+                || group.value.entries?.contains { part in
+                    groupParts.contains(part.key) || (mayBeMisspelt && isNearlyGroupPart(part))
+                } == true
+        }
+    }
+
+    private static func isNearlyGroupPart(_ entry: SourceValue.Entry) -> Bool {
+        nearestName(to: entry.key, among: groupParts) != nil && (entry.value.isNull || entry.value.entries != nil)
+    }
+
+    /// Whether a file that the user names, and that looks like nothing else, is an inventory with a mistake in it.
+    private static func isBrokenInventory(_ document: SourceValue, path: String) -> Bool {
+        guard !isFileOfVariables(path), let groups = document.entries else { return false }
+        if document["all"] != nil || isInventoryFolder(Path.directory(path)) { return true }
+        return groups.contains { group in group.value.entries?.contains(where: isNearlyGroupPart) == true }
+            && groups.allSatisfy { $0.value.isNull || $0.value.entries != nil }
+    }
+
+    /// Whether the file's folder says that variables or a role's own settings are in it.
+    private static func isFileOfVariables(_ path: String) -> Bool {
+        let folders = path.split(separator: "/").dropLast().suffix(2).map(String.init)
+        return !Set(folders).isDisjoint(with: ["group_vars", "host_vars", "defaults", "vars", "meta"])
     }
 
     private mutating func file(_ path: String, isNamed: Bool) {
@@ -130,7 +162,7 @@ struct LintRun {
             collector.attempt { _ = try YAML.load(file, schema: .kubernetes) }
         } else if let items = document.list {
             list(items, path: path)
-        } else if Self.isInventory(document) {
+        } else if Self.isInventory(document, path: path) || (isNamed && Self.isBrokenInventory(document, path: path)) {
             loadInventory(path)
         } else {
             collector.add(Template.check(document))

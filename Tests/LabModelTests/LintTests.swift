@@ -79,4 +79,38 @@ import Testing
                 "no such file or folder: \(project.path("nope"))"
             ])
     }
+
+    /// What keeps a run from starting is told of a file that is named and of one that is found.
+    @Test(
+        arguments: [
+            ("lab.yml", "all:\n  host:\n    a:\n", "a group has no 'host'", true),
+            ("lab.yml", "all:\n  hosts:\n    a:\nweb:\n  host:\n    a:\n", "a group has no 'host'", true),
+            ("lab.yml", "web:\n  host:\n    a:\n", "a group has no 'host'", false),
+            ("lab.yml", "all:\n  machines:\n    a:\n", "a group has no 'machines'", false),
+            ("lab.yml", "all: [a]\n", "the group 'all' needs a map", false),
+            ("Inventory/lab.yml", "web:\n  machines:\n    a:\n", "a group has no 'machines'", true),
+            ("Inventory/lab.yml", "all: [a]\n", "the group 'all' needs a map", true),
+            ("lab.ini", "[web\na\n", "the section header is not closed", true),
+            ("Inventory/lab", "[web\na\n", "the section header is not closed", true),
+        ])
+    func aBrokenInventoryIsFound(_ name: String, _ text: String, _ message: String, _ isFound: Bool) throws {
+        let project = try TestProject([name: text])
+        defer { project.remove() }
+        let named = Linter(catalog: TestCatalog()).lint([project.path(name)])
+        #expect(named.count == 1 && named.first?.message.hasPrefix(message) == true, "\(named.map(\.message))")
+        let found = Linter(catalog: TestCatalog()).lint([project.directory])
+        #expect(found.map(\.message) == (isFound ? named.map(\.message) : []))
+    }
+
+    @Test(
+        arguments: [
+            ("values.yml", "database:\n  host: db1\n  vars: 3\nport: 80\n"), ("values.yml", "a: {b: {c: 1}}\n"),
+            ("group_vars/web.yml", "proxy: {host: {a: 1}}\n"), ("Roles/r/defaults/main.yml", "all: {host: {a: 1}}\n"),
+        ])
+    func aFileOfVariablesIsNoInventory(_ name: String, _ text: String) throws {
+        let project = try TestProject([name: text])
+        defer { project.remove() }
+        #expect(Linter(catalog: TestCatalog()).lint([project.path(name)]).isEmpty)
+        #expect(Linter(catalog: TestCatalog()).lint([project.directory]).isEmpty)
+    }
 }
