@@ -67,10 +67,51 @@ package struct KubeError: DiagnosticError {
         self.status = status
     }
 
-    /// Several failures as one, in their order; the first decides the kind.
+    /// How many objects may fail in the same way before only the first of them is told.
+    private static let mostAlike = 3
+
+    /// The failures of several objects as one, in their order; the first decides the kind.
+    ///
+    /// Whoever may not do one thing may not do the others: refusals of rights are told once, with the number of the
+    /// other objects. So are failures of any other kind when there are many of it.
     package init?(merging errors: [KubeError]) {
         guard let first = errors.first else { return nil }
-        self.init(first.kind, diagnostics: errors.flatMap(\.diagnostics), status: first.status)
+        var groups: [Likeness: [KubeError]] = [:]
+        for error in errors { groups[Likeness(error), default: []].append(error) }
+        var told: Set<Likeness> = []
+        var diagnostics: [Diagnostic] = []
+        for error in errors {
+            let likeness = Likeness(error)
+            let count = groups[likeness]?.count ?? 1
+            guard count > (likeness.isOfRights ? 1 : Self.mostAlike) else {
+                diagnostics += error.diagnostics
+                continue
+            }
+            guard told.insert(likeness).inserted else { continue }
+            var own = error.diagnostics
+            if !own.isEmpty {
+                let others = count == 2 ? "1 more object" : "\(count - 1) more objects"
+                let reason = likeness.isOfRights ? "for the same reason" : "with an error of the same kind"
+                own[own.endIndex - 1].notes.append(Diagnostic.Note("and \(others), \(reason)"))
+            }
+            diagnostics += own
+        }
+        self.init(first.kind, diagnostics: diagnostics, status: first.status)
+    }
+
+    /// What failures have in common that are told as one.
+    private struct Likeness: Hashable {
+        let kind: Kind
+        let code: Int?
+        let reason: String?
+
+        init(_ error: KubeError) {
+            kind = error.kind
+            code = error.status?.code
+            reason = error.status?.reason
+        }
+
+        var isOfRights: Bool { kind == .forbidden || kind == .unauthorized }
     }
 
     package var message: String { diagnostics.first?.message ?? "" }

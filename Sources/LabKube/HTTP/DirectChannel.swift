@@ -38,7 +38,7 @@ package actor DirectChannel: ByteChannel {
             try Task.checkCancellation()
             throw KubeError(
                 .unreachable, "the API server at \(host):\(port) cannot be reached",
-                notes: [Diagnostic.Note("\(error)")],
+                notes: [Diagnostic.Note(plainReason(error))],
                 hint: "is kube-apiserver running, and is the server of the kubeconfig right?")
         }
     }

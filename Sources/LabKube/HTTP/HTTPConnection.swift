@@ -263,7 +263,7 @@ final class HTTPConnection: Sendable {
         if let refused = outcome.error { return refused }
         return KubeError(
             .lost, "the connection to the API server at \(authority) was lost",
-            notes: [Diagnostic.Note("\(error)")])
+            notes: [Diagnostic.Note(plainReason(error))])
     }
 }
 

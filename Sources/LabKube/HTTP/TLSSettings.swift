@@ -44,7 +44,7 @@ struct TLSSettings: Sendable {
                         outcome.fail(
                             KubeError(
                                 .certificate, "the API server's certificate cannot be read",
-                                notes: [Diagnostic.Note("\(error)")]))
+                                hint: "renew it (kubeadm: kubeadm certs renew apiserver)"))
                     }
                     return .failed
                 }
@@ -56,14 +56,14 @@ struct TLSSettings: Sendable {
         if let found { return found }
         if let error = error as? KubeError { return error }
         if let refusal = refusal(error) { return refusal }
-        let text = "\(error)"
-        if text.contains("WRONG_VERSION_NUMBER") {
+        if "\(error)".contains("WRONG_VERSION_NUMBER") {
             return KubeError(
-                .unreachable, "what answers at \(authority) does not speak TLS", notes: [Diagnostic.Note(text)])
+                .unreachable, "what answers at \(authority) does not speak TLS",
+                hint: "is the server of the kubeconfig right?")
         }
         return KubeError(
-            .unreachable, "no TLS connection to the API server at \(authority)", notes: [Diagnostic.Note(text)],
-            hint: "is the API server running there?")
+            .unreachable, "no TLS connection to the API server at \(authority)",
+            notes: [Diagnostic.Note(plainReason(error))], hint: "is the API server running there?")
     }
 }
 
@@ -80,7 +80,8 @@ extension TLSSettings {
         guard text.contains("ALERT"), Self.alerts.contains(where: { text.contains($0) }) else { return nil }
         return KubeError(
             .certificate, "the API server at \(authority) refuses the client certificate of the kubeconfig",
-            notes: [Diagnostic.Note(text)])
+            notes: [Diagnostic.Note(tlsReason(text))],
+            hint: "the kubeconfig may be of another or an earlier cluster; fetch the current one")
     }
 }
 
