@@ -26,7 +26,7 @@ demo: ## Run the main job in a sandbox on loopback, twice, then verify
 test: ## Install what the tests need and run all of them
 	@Scripts/setup test
 	$(SWIFT) build --build-tests
-	$(SWIFT) test --skip-build
+	@Scripts/test
 
 fmt: ## Format the sources
 	$(SWIFT) format format --in-place --recursive --parallel Package.swift Sources Tests Benchmarks

@@ -82,4 +82,6 @@ package struct UsageError: DiagnosticError {
     package init(_ message: String, hint: String? = nil) {
         self.diagnostics = [Diagnostic(message, hint: hint)]
     }
+
+    package init(_ diagnostics: [Diagnostic]) { self.diagnostics = diagnostics }
 }

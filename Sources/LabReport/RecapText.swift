@@ -16,10 +16,12 @@ struct RecapText {
             lines += summaries.flatMap { host($0, column: min(column, 24), isCheck: report.isCheck) }
         }
         for failure in report.failures {
-            lines.append("")
+            if !lines.isEmpty { lines.append("") }
             lines += DiagnosticRenderer(style: style, width: width).render(failure.diagnostics)
                 .split(separator: "\n", omittingEmptySubsequences: false).dropLast().map(String.init)
         }
+        // Where nothing was begun, the error is all there is to say.
+        guard !summaries.isEmpty || report.failures.isEmpty else { return lines }
         lines.append("")
         lines += verdict(report, summaries)
         return lines

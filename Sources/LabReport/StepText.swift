@@ -11,7 +11,7 @@ struct StepText {
     let showsDiff: Bool
     let isVerbose: Bool
 
-    private static let outcomeColumn = 11
+    private static let outcomeColumn = 12
     private static let timeColumn = 10
     private static let proofColumn = 8
     private static let margin = "  "

@@ -69,7 +69,8 @@ package final class TextReporter: Reporter {
         case .output(_, let host, let piece):
             if options.isVerbose { show(piece, of: host) }
         case .taskFinished(let record): finished(record)
-        case .hostUnreachable(_, let diagnostics): print(diagnostics)
+        // The step that found out has said why.
+        case .hostUnreachable: break
         case .told(let diagnostic): print([diagnostic])
         case .provingStarted: print(lines: ["", options.style.text("once more, to prove it", .strong)])
         case .runFinished(let report): runFinished(report)
@@ -102,6 +103,7 @@ package final class TextReporter: Reporter {
                 start.hosts.count > 1 ? min(start.hosts.map { TextLayout.width($0) }.max() ?? 0, 20) : 0
             state.showsPlayNames = start.title.hasSuffix(".yml") || start.title.hasSuffix(".yaml")
         }
+        guard !start.hosts.isEmpty else { return }
         let hosts = start.hosts.count > 6 ? "\(start.hosts.count) hosts" : start.hosts.joined(separator: ", ")
         let mode = start.isCheck ? options.style.text("  plan only, nothing is changed", .faint) : ""
         print(lines: [options.style.text(start.title, .strong) + " on " + hosts + mode, ""])

@@ -26,7 +26,7 @@ struct Project {
         playbookDirectory: String = "."
     ) async throws -> Project {
         let registry = modules()
-        let extra = try ExtraVariables.parse(variables.extraVars)
+        let extra = try extraVariables(variables.extraVars)
         let inventory = try await Self.inventory(
             hosts, sandbox: sandbox, playbookDirectory: playbookDirectory)
         let environment = LoadEnvironment(
@@ -35,6 +35,16 @@ struct Project {
             registry: registry, inventory: inventory, extraVariables: extra,
             roles: RoleLoader(environment: environment), playbooks: PlaybookLoader(environment: environment),
             sandbox: sandbox)
+    }
+
+    /// - Throws: `UsageError` for what is wrong on the command line itself, `InputError` for a file that it names.
+    private static func extraVariables(_ options: [String]) throws -> VariableLayer {
+        do {
+            return try ExtraVariables.parse(options)
+        } catch {
+            let isTyped = error.diagnostics.allSatisfy { $0.span?.file.path == "<command line>" }
+            throw isTyped ? UsageError(error.diagnostics) : error as any Error
+        }
     }
 
     /// All modules that labctl has.

@@ -51,6 +51,7 @@ struct RoleRun {
         let project = try await Project.load(
             shared.hosts, shared.variables, sandbox: sandbox, playbookDirectory: playbookDirectory)
         let loaded = try plays(project)
+        try TagCheck(plays: loaded).check(running.options.tags.only)
         if let sandbox {
             running.options.extraVariables += try await SandboxManifest.variables(
                 for: loaded, in: project, sandbox, tell: running.tell)

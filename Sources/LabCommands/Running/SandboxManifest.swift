@@ -8,12 +8,14 @@ import LabTransport
 /// miniature of labctl's own.
 enum SandboxManifest {
     /// - Returns: a layer that sets `metallb_manifest` to the miniature where the real one is out of reach; nothing for
-    ///   roles that have no such variable or where the user sets it.
+    ///   roles that have no such variable, or where the user says which manifest it shall be.
     static func variables(
         for plays: [LabModel.Play], in project: Project, _ sandbox: SandboxUse, tell: (String) -> Void
     ) async throws -> [VariableLayer] {
         guard let play = plays.first(where: { $0.defines("metallb_manifest_url") }),
-            project.extraVariables.variables["metallb_manifest"] == nil,
+            !["metallb_manifest", "metallb_manifest_url", "metallb_manifest_sha256"].contains(where: {
+                project.extraVariables.variables[$0] != nil
+            }),
             let host = project.inventory.hosts.values.first
         else { return [] }
         let scope = project.scope(of: host, play: play)
