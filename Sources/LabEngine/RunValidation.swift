@@ -37,13 +37,17 @@ struct RunValidation: Sendable {
         }
     }
 
-    /// The addresses that the inventory gives its hosts.
+    /// The addresses that the inventory gives its hosts: where they are logged in to, and `node_address`, by which the
+    /// cluster knows a host. A loopback address is no machine's in the lab where the inventory knows a better one.
     private var hostAddresses: [(host: String, address: String)] {
-        run.inventory.hosts.keys.map { name in
+        run.inventory.hosts.keys.flatMap { name -> [(host: String, address: String)] in
             let scope = VariableScope(
                 layers: VariableLayers(run.inventory.layers(forHost: name)),
                 magic: MagicVariables(inventory: run.inventory, hostName: name))
-            return (name, (try? scope.variable("ansible_host"))?.string ?? name)
+            let login = (try? scope.variable("ansible_host"))?.string ?? name
+            guard let own = (try? scope.variable("node_address"))?.string, own != login else { return [(name, login)] }
+            let isLoopback = login.hasPrefix("127.") || login == "::1" || login == "localhost"
+            return (isLoopback ? [own] : [login, own]).map { (name, $0) }
         }
     }
 }

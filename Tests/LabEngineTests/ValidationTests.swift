@@ -161,6 +161,27 @@ struct ValidationTests {
         #expect(runs == 2)
     }
 
+    @Test("a host's cluster address counts beside the address to log in to, and stands in for a loopback address")
+    func nodeAddresses() async throws {
+        lab.write(
+            "inventory.yml",
+            """
+            all:
+              hosts:
+                one: {ansible_host: 127.0.0.1, node_address: 192.168.56.11}
+                two: {ansible_host: 10.0.2.15, node_address: '192.168.{{ 56 }}.12'}
+                three: {ansible_host: 192.168.56.13, node_address: 192.168.56.13}
+                four: {ansible_host: 127.0.0.1}
+
+            """)
+        let (report, _) = try await run(
+            "- hosts: one\n  tasks:\n    - test.lab.range:\n        range: [addresses]\n")
+        #expect(
+            report.failures.flatMap(\.diagnostics).map(\.message) == [
+                "one=192.168.56.11 two=10.0.2.15 two=192.168.56.12 three=192.168.56.13 four=127.0.0.1"
+            ])
+    }
+
     @Test("modules know the inventory's addresses, the delegated host, and how to render")
     func scope() async throws {
         lab.write(
