@@ -171,6 +171,7 @@ private struct Round {
                 .string(try StepExecution.render(text, path: path, TemplateFormat(), scope))
             },
             spanOfText: { scope.layers.span(ofText: $0) },
+            spanOfEmptyList: { scope.layers.span(ofEmptyList: $0) },
             hostName: try task.directives.delegateTo?.resolve(scope) ?? host, record: record)
         found += module.validate(call, in: validation)
     }
@@ -186,9 +187,33 @@ extension VariableLayers {
         }
         return nil
     }
+
+    /// Where the only empty list stands that is called so, as the end of its name, in the definitions that count.
+    fileprivate func span(ofEmptyList key: String) -> SourceSpan? {
+        var spans: [SourceSpan] = []
+        for name in names {
+            guard case .template(let source)? = self[name]?.content else { continue }
+            source.appendSpans(ofEmptyLists: key, named: name, to: &spans)
+        }
+        return spans.count == 1 ? spans[0] : nil
+    }
 }
 
 extension SourceValue {
+    fileprivate func appendSpans(ofEmptyLists key: String, named name: String, to spans: inout [SourceSpan]) {
+        switch content {
+        case .string("[]"):
+            if name.hasSuffix(key), let span { spans.append(span) }
+        case .list(let items) where items.isEmpty:
+            if name.hasSuffix(key), let span { spans.append(span) }
+        case .list(let items):
+            for item in items { item.appendSpans(ofEmptyLists: key, named: "", to: &spans) }
+        case .map(let entries):
+            for entry in entries { entry.value.appendSpans(ofEmptyLists: key, named: entry.key, to: &spans) }
+        default: break
+        }
+    }
+
     fileprivate func span(ofText text: String) -> SourceSpan? {
         switch content {
         case .string(text): return span
