@@ -37,13 +37,17 @@ struct RunValidation: Sendable {
         }
     }
 
-    /// The addresses that the inventory gives its hosts.
+    /// The addresses that the inventory gives its hosts: where they are logged in to, and `node_address`, by which the
+    /// cluster knows a host. A loopback address is no machine's in the lab where the inventory knows a better one.
     private var hostAddresses: [(host: String, address: String)] {
-        run.inventory.hosts.keys.map { name in
+        run.inventory.hosts.keys.flatMap { name -> [(host: String, address: String)] in
             let scope = VariableScope(
                 layers: VariableLayers(run.inventory.layers(forHost: name)),
                 magic: MagicVariables(inventory: run.inventory, hostName: name))
-            return (name, (try? scope.variable("ansible_host"))?.string ?? name)
+            let login = (try? scope.variable("ansible_host"))?.string ?? name
+            guard let own = (try? scope.variable("node_address"))?.string, own != login else { return [(name, login)] }
+            let isLoopback = login.hasPrefix("127.") || login == "::1" || login == "localhost"
+            return (isLoopback ? [own] : [login, own]).map { (name, $0) }
         }
     }
 }
@@ -167,6 +171,7 @@ private struct Round {
                 .string(try StepExecution.render(text, path: path, TemplateFormat(), scope))
             },
             spanOfText: { scope.layers.span(ofText: $0) },
+            spanOfEmptyList: { scope.layers.span(ofEmptyList: $0) },
             hostName: try task.directives.delegateTo?.resolve(scope) ?? host, record: record)
         found += module.validate(call, in: validation)
     }
@@ -182,9 +187,33 @@ extension VariableLayers {
         }
         return nil
     }
+
+    /// Where the only empty list stands that is called so, as the end of its name, in the definitions that count.
+    fileprivate func span(ofEmptyList key: String) -> SourceSpan? {
+        var spans: [SourceSpan] = []
+        for name in names {
+            guard case .template(let source)? = self[name]?.content else { continue }
+            source.appendSpans(ofEmptyLists: key, named: name, to: &spans)
+        }
+        return spans.count == 1 ? spans[0] : nil
+    }
 }
 
 extension SourceValue {
+    fileprivate func appendSpans(ofEmptyLists key: String, named name: String, to spans: inout [SourceSpan]) {
+        switch content {
+        case .string("[]"):
+            if name.hasSuffix(key), let span { spans.append(span) }
+        case .list(let items) where items.isEmpty:
+            if name.hasSuffix(key), let span { spans.append(span) }
+        case .list(let items):
+            for item in items { item.appendSpans(ofEmptyLists: key, named: "", to: &spans) }
+        case .map(let entries):
+            for entry in entries { entry.value.appendSpans(ofEmptyLists: key, named: entry.key, to: &spans) }
+        default: break
+        }
+    }
+
     fileprivate func span(ofText text: String) -> SourceSpan? {
         switch content {
         case .string(text): return span

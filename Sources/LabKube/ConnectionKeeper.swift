@@ -115,7 +115,7 @@ actor ConnectionKeeper {
             throw KubeError(
                 .unreachable, "the API server at \(settings.authority) cannot be reached from \(error.hostName)",
                 notes: [Diagnostic.Note(error.message)] + error.notes.map { Diagnostic.Note($0) },
-                hint: "is kube-apiserver running, and is the server of the kubeconfig right?")
+                hint: error.hint ?? "is kube-apiserver running, and is the server of the kubeconfig right?")
         }
         return try await HTTPConnection.open(over: stream, settings: settings, group: group, timeout: timeout)
     }

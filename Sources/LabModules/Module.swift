@@ -45,6 +45,9 @@ package struct ValidationScope: Sendable {
     /// Where the variables that are in scope hold this text, so that a mistake in a rendered value is shown where the
     /// user wrote it; nil when no file holds it.
     package var spanOfText: @Sendable (String) -> SourceSpan?
+    /// Where the variables that are in scope hold an empty list under a name that ends in the key (`addresses`); nil when
+    /// no file does, or more than one place does.
+    package var spanOfEmptyList: @Sendable (_ key: String) -> SourceSpan?
     /// The host that the call is for (after `delegate_to`).
     package var hostName: String
     /// Where checks that need several calls keep what they have seen; nil judges the call by itself.
@@ -53,13 +56,15 @@ package struct ValidationScope: Sendable {
     package init(
         hostAddresses: [(host: String, address: String)] = [], searchPaths: [String] = [],
         render: @escaping @Sendable (String, String) throws -> Value = { text, _ in .string(text) },
-        spanOfText: @escaping @Sendable (String) -> SourceSpan? = { _ in nil }, hostName: String = "",
+        spanOfText: @escaping @Sendable (String) -> SourceSpan? = { _ in nil },
+        spanOfEmptyList: @escaping @Sendable (String) -> SourceSpan? = { _ in nil }, hostName: String = "",
         record: ValidationRecord? = nil
     ) {
         self.hostAddresses = hostAddresses
         self.searchPaths = searchPaths
         self.render = render
         self.spanOfText = spanOfText
+        self.spanOfEmptyList = spanOfEmptyList
         self.hostName = hostName
         self.record = record
     }

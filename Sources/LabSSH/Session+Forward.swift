@@ -13,10 +13,11 @@ extension Session {
                 channel.handle.map { ssh_channel_open_forward($0, host, Int32(port), "127.0.0.1", 0) } ?? SSH_ERROR
             }
             guard result == SSH_OK else {
+                let refusal = ForwardRefusal(libraryText: link.lastError)
                 throw link.failure
                     ?? ConnectionError(
                         .forwardRefused, hostName: hostName, "the node cannot connect to \(host):\(port)",
-                        notes: [link.lastError.lowercasedFirst])
+                        notes: [refusal.reason], hint: refusal.hint)
             }
             return ForwardedStream(session: self, channel: ChannelBox(channel))
         } catch {
@@ -66,6 +67,45 @@ extension Session {
 
     private var streamClosed: ConnectionError {
         ConnectionError(.closed, hostName: hostName, "the forwarded stream was closed")
+    }
+}
+
+/// Why a node opens no connection for us (RFC 4254, section 5.1).
+struct ForwardRefusal: Hashable {
+    let reason: String
+    /// What to do about it; nil where that depends on what was to be reached.
+    let hint: String?
+
+    /// Reads libssh's text, as in `Channel opening failure: channel 44 error (2) Connection refused`, where the server
+    /// may have said nothing after the number.
+    init(libraryText text: String) {
+        let match = text.firstMatch(of: /error \((\d+)\) ?(.*)/.dotMatchesNewlines())
+        let said = match.map { $0.output.2.trimmingSpaces.lowercasedFirst } ?? ""
+        switch match?.output.1 {
+        case "1":
+            reason = "the node's SSH server forbids forwarding: administratively prohibited"
+            hint = "allow it in the node's sshd_config (AllowTcpForwarding, PermitOpen, DisableForwarding)"
+        case "2" where said.isEmpty || said == "connect failed" || said == "connection refused":
+            reason = "nothing listens there, or it is filtered"
+            hint = nil
+        case "2":
+            reason = said
+            hint = nil
+        case "4":
+            reason = "the node has no resources left for another connection"
+            hint = nil
+        default:
+            reason = said.isEmpty ? "the node's SSH server opens no connection" : said
+            hint = nil
+        }
+    }
+}
+
+extension Substring {
+    fileprivate var trimmingSpaces: String {
+        var text = self
+        while text.last?.isWhitespace == true { text.removeLast() }
+        return String(text)
     }
 }
 

@@ -42,6 +42,14 @@ struct ShippedRoleTests {
         return await engine.run(RunPlan(title: "metallb", inventory: inventory, plays: plays)) { _ in }
     }
 
+    @Test("a pool without addresses is told once, where the variable is empty")
+    func emptyPool() async throws {
+        lab.write("group_vars/all.yml", "metallb_pool_addresses: []\n")
+        let found = try await run().failures.flatMap(\.diagnostics)
+        #expect(found.map(\.message) == ["parsing address pool lab-pool: pool has no prefixes defined"])
+        #expect(found.first?.span?.description.hasSuffix("group_vars/all.yml:1:25") == true)
+    }
+
     @Test(
         "nothing is sent, and the line of the user's file is shown",
         arguments: [

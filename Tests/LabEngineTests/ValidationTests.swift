@@ -25,6 +25,7 @@ private final class RangeModule: Module {
             case "bad": Diagnostic("bad range on \(scope.hostName)", span: scope.spanOfText(range) ?? call.span)
             case "odd": Diagnostic("odd range", span: scope.spanOfText(range), severity: .warning)
             case "addresses": Diagnostic(addresses)
+            case "empty": Diagnostic("empty", span: scope.spanOfEmptyList("addresses"))
             default: nil
             }
         }
@@ -159,6 +160,58 @@ struct ValidationTests {
         #expect(report.failures.flatMap(\.diagnostics).map(\.message) == [])
         #expect(report.exitCode == 0)
         #expect(runs == 2)
+    }
+
+    @Test("a host's cluster address counts beside the address to log in to, and stands in for a loopback address")
+    func nodeAddresses() async throws {
+        lab.write(
+            "inventory.yml",
+            """
+            all:
+              hosts:
+                one: {ansible_host: 127.0.0.1, node_address: 192.168.56.11}
+                two: {ansible_host: 10.0.2.15, node_address: '192.168.{{ 56 }}.12'}
+                three: {ansible_host: 192.168.56.13, node_address: 192.168.56.13}
+                four: {ansible_host: 127.0.0.1}
+
+            """)
+        let (report, _) = try await run(
+            "- hosts: one\n  tasks:\n    - test.lab.range:\n        range: [addresses]\n")
+        #expect(
+            report.failures.flatMap(\.diagnostics).map(\.message) == [
+                "one=192.168.56.11 two=10.0.2.15 two=192.168.56.12 three=192.168.56.13 four=127.0.0.1"
+            ])
+    }
+
+    @Test(
+        "an empty list is found by the end of its name, where only one is called so",
+        arguments: [
+            ("pool_addresses: []\nother: []\n", "1:17"),
+            ("pools:\n  - {name: a, addresses: []}\n", "2:26"),
+            ("pool_addresses: '[]'\n", "1:17"),
+            ("pool_addresses: []\nother_addresses: []\n", nil),
+            ("pool_addresses: [x]\n", nil),
+        ])
+    func emptyLists(variables: String, place: String?) async throws {
+        lab.write("group_vars/all.yml", variables)
+        let (report, _) = try await run("- hosts: one\n  tasks:\n    - test.lab.range:\n        range: [empty]\n")
+        let found = try #require(report.failures.first?.diagnostics.first)
+        #expect(found.span.map { "\($0.start.line):\($0.start.column)" } == place)
+    }
+
+    @Test("two tasks that render the same mistake tell it once")
+    func once() async throws {
+        lab.write("group_vars/all.yml", "pool_addresses: []\n")
+        let (report, _) = try await run(
+            """
+            - hosts: one
+              tasks:
+                - test.lab.range:
+                    range: [empty]
+                - test.lab.range:
+                    range: [empty]
+            """)
+        #expect(report.failures.flatMap(\.diagnostics).map(\.message) == ["empty"])
     }
 
     @Test("modules know the inventory's addresses, the delegated host, and how to render")

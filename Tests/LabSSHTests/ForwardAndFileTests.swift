@@ -2,6 +2,8 @@ import LabCore
 import LabTransport
 import Testing
 
+@testable import LabSSH
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Darwin)
@@ -44,6 +46,20 @@ extension OpenSSHTests {
             }
         }
 
+        @Test(arguments: [
+            ("Channel opening failure: channel 44 error (2) ", "nothing listens there, or it is filtered"),
+            ("Channel opening failure: channel 44 error (2) No route to host", "no route to host"),
+            (
+                "Channel opening failure: channel 43 error (1) open failed",
+                "the node's SSH server forbids forwarding: administratively prohibited"
+            ),
+            ("Channel opening failure: channel 43 error (4) ", "the node has no resources left for another connection"),
+            ("something else", "the node's SSH server opens no connection"),
+        ])
+        func saysWhyWithoutNumbers(text: String, reason: String) {
+            #expect(ForwardRefusal(libraryText: text).reason == reason)
+        }
+
         @Test func saysWhenNobodyListens() async throws {
             let port = try freePort()
             try await SSHServer.with { server in
@@ -53,6 +69,7 @@ extension OpenSSHTests {
                     }
                     #expect(error?.kind == .forwardRefused)
                     #expect(error?.message == "the node cannot connect to 127.0.0.1:\(port)")
+                    #expect(error?.notes == ["nothing listens there, or it is filtered"])
                     let after = try await connection.run(Command(.arguments(["true"])))
                     #expect(after.exitStatus == 0)
                 }

@@ -26,8 +26,10 @@ extension SourceValue {
     /// A rendered value with the places of what it was rendered from.
     ///
     /// A text that a template made is shown where a variable holds it; its own place, in the template or in the task that
-    /// uses it, is only the second best.
-    fileprivate init(_ value: Value, at source: SourceValue?, isRendered: Bool, in scope: ValidationScope) {
+    /// uses it, is only the second best. So it is with an empty list, which is known by the name that it has.
+    fileprivate init(
+        _ value: Value, at source: SourceValue?, isRendered: Bool, in scope: ValidationScope, key: String? = nil
+    ) {
         switch value {
         case .map(let entries):
             let written = source?.entries ?? []
@@ -35,9 +37,11 @@ extension SourceValue {
                 let entry = written.first { $0.key == key }
                 return Entry(
                     key: key, keySpan: entry?.keySpan ?? source?.span,
-                    value: SourceValue(value, at: entry?.value, isRendered: isRendered, in: scope))
+                    value: SourceValue(value, at: entry?.value, isRendered: isRendered, in: scope, key: key))
             }
             self.init(.map(placed), span: source?.span)
+        case .list([]) where isRendered || source?.list == nil:
+            self.init(.list([]), span: key.flatMap(scope.spanOfEmptyList) ?? source?.span)
         case .list(let items):
             let written = source?.list ?? []
             let placed = items.enumerated().map { index, item in

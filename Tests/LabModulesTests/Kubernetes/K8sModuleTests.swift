@@ -101,6 +101,39 @@ struct K8sModuleTests {
         }
     }
 
+    @Test func `an apply by force says itself what it took from whom, and what it left`() async throws {
+        try await TestLab.with { lab in
+            let definition: Value = [
+                "apiVersion": "v1", "kind": "ConfigMap", "metadata": ["name": "cm"], "data": ["a": "2"],
+            ]
+            _ = try await lab.run(
+                k8s, ["definition": map, "apply": true, "server_side_apply": ["field_manager": "other"]])
+            let call = try lab.call(k8s, ["definition": definition, "apply": true])
+            let plan = try await k8s.plan(call, in: lab.context())
+            #expect(plan.notes == ["takes .data.a of ConfigMap default/cm from other"])
+            let result = try await k8s.apply(plan, for: call, in: lab.context())
+            #expect(result.notes == ["took .data.a of ConfigMap default/cm from other"])
+        }
+    }
+
+    @Test(.enabled(if: sharedData != nil, "needs the shared MetalLB manifests"))
+    func `an apply that changes something says too what it left to a controller`() async throws {
+        try await TestLab.with { lab in
+            let path = (sharedData ?? "") + "/metallb/metallb-native-v0.14.9.yaml"
+            let text = try String(contentsOfFile: path, encoding: .utf8)
+            _ = try await lab.run(k8s, ["definition": .string(text), "apply": true, "wait": true])
+            let changed = text.replacing(
+                "name: bgppeers.metallb.io", with: "name: bgppeers.metallb.io\n  labels: {x: z}")
+            let result = try await lab.run(k8s, ["definition": .string(changed), "apply": true])
+            #expect(result.changed)
+            #expect(
+                result.notes == [
+                    "kept .spec.conversion.webhook.clientConfig.caBundle of CustomResourceDefinition "
+                        + "bgppeers.metallb.io: MetalLB owns it"
+                ])
+        }
+    }
+
     @Test func `a plan in check mode knows what earlier tasks would bring`() async throws {
         try await TestLab.with { lab in
             let context = lab.context(checkMode: true)

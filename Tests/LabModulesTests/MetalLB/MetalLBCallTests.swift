@@ -72,6 +72,22 @@ struct MetalLBCallTests {
         }
     }
 
+    @Test("a pool without addresses points at the variable that is empty, else at the rendered text")
+    func emptyPool() throws {
+        let manifest = manifest.replacing("addresses:\n    - 10.0.0.9-10.0.0.1", with: "addresses: []")
+        let variables = SourceFile(path: "<command line>", text: "pool_addresses: []\n").span(16..<18)
+        try withFolder(["pools.yaml.j2": "{% metallb.io/v1beta1 %}"]) { folder in
+            let scope = ValidationScope(
+                searchPaths: [folder], render: { _, _ in .string(manifest) },
+                spanOfEmptyList: { $0 == "addresses" ? variables : nil })
+            #expect(check(["template": "pools.yaml.j2"], scope).map(\.span) == [variables])
+            let rendered = ValidationScope(searchPaths: [folder], render: { _, _ in .string(manifest) })
+            let found = check(["template": "pools.yaml.j2"], rendered)
+            #expect(found.map(\.message) == ["parsing address pool p: pool has no prefixes defined"])
+            #expect(found.map { $0.span?.description } == ["\(folder)/pools.yaml.j2 (rendered):9:14"])
+        }
+    }
+
     @Test("a definition with templates in it points at the variable that holds the range, else at the template")
     func templatedDefinition() throws {
         let playbook = SourceFile(path: "play.yml", text: "addresses: ['{{ range }}']\n")
