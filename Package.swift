@@ -74,7 +74,7 @@ let package = Package(
             ]),
         library(
             "LabEngine", ["LabCore", "LabYAML", "LabTemplate", "LabModel", "LabTransport", "LabModules", collections]),
-        library("LabReport", ["LabCore", "LabTransport", "LabModules", "LabEngine", collections]),
+        library("LabReport", ["LabCore", "LabYAML", "LabTransport", "LabModules", "LabEngine", collections]),
         library(
             "LabSandbox",
             [
@@ -122,4 +122,12 @@ if Context.environment["LABCTL_BENCHMARKS"] == "1" {
             name: "yaml-benchmark",
             dependencies: ["LabCore", "LabYAML", .product(name: "Yams", package: "Yams")],
             path: "Benchmarks/YAML", exclude: ["rapidyaml.py", "README.md"], swiftSettings: settings))
+}
+
+// swift build -c release --product yaml-fuzz --sanitize fuzzer
+if Context.environment["LABCTL_FUZZ"] == "1" {
+    package.targets.append(
+        .executableTarget(
+            name: "yaml-fuzz", dependencies: ["LabCore", "LabYAML"], path: "Benchmarks/YAMLFuzz",
+            swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])]))
 }

@@ -1,5 +1,6 @@
 import LabCore
 import LabModules
+import LabYAML
 
 /// Changes in words, for a step's line, and field by field, for `--diff`.
 struct ChangeText {
@@ -112,7 +113,7 @@ struct ChangeText {
     }
 
     private func block(_ value: Value, _ mark: String, _ role: Style.Role) -> [String] {
-        let text = value.string ?? value.json(.indented(2))
+        let text = value.string ?? YAML.emit(value).trimmedLineBreak
         return TextLayout.harmless(text).split(separator: "\n", omittingEmptySubsequences: false).map {
             style.text("      \(mark) \($0)", role)
         }
@@ -129,4 +130,8 @@ struct ChangeText {
         let text = value.json()
         return TextLayout.harmless(text)
     }
+}
+
+extension String {
+    fileprivate var trimmedLineBreak: String { hasSuffix("\n") ? String(dropLast()) : self }
 }

@@ -46,7 +46,10 @@ struct Doctor: AsyncParsableCommand {
     private func look(_ project: Project) async throws -> [MetalLBDoctor.Outcome] {
         let play = try project.roles.plays(for: [role]).first
         let pattern = hosts.limit ?? play?.hosts.string ?? "all"
-        guard let host = try project.inventory.hosts(matching: pattern, span: hosts.limit == nil ? play?.hosts.span : nil).first else {
+        guard
+            let host = try project.inventory.hosts(matching: pattern, span: hosts.limit == nil ? play?.hosts.span : nil)
+                .first
+        else {
             throw UsageError("no host matches '\(pattern)'")
         }
         let transport = SSHTransport(
