@@ -35,7 +35,7 @@ check: ## Check formatting and the rules that a command can check
 	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests Benchmarks
 	Scripts/check-rules
 
-bench: ## Measure labctl beside its peers
+bench: build ## Measure labctl beside its peers
 	@Scripts/setup bench
 	Benchmarks/run
 
