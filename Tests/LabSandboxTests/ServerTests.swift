@@ -93,11 +93,10 @@ struct ServerTests {
         await server.stop()
     }
 
-    static let kubectl = ["/usr/bin/kubectl", "/usr/local/bin/kubectl"].first {
-        FileManager.default.isExecutableFile(atPath: $0)
-    }
+    static let kubectl = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
+        .map { "\($0)/kubectl" }.first { FileManager.default.isExecutableFile(atPath: $0) }
 
-    @Test("kubectl finds its way", .enabled(if: kubectl != nil, "kubectl is not installed"))
+    @Test("kubectl finds its way", .enabled(if: kubectl != nil, "needs kubectl (Scripts/setup test)"))
     func kubectlWorks() async throws {
         let server = try await SandboxAPIServer.start(options: Gate().options())
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("labctl-\(UUID().uuidString)")
