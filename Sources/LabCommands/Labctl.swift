@@ -45,6 +45,7 @@ package struct Labctl: AsyncParsableCommand {
     package static func start(arguments: [String]) async -> Never {
         // A reader that goes away (`labctl … | head`) is no error of ours.
         signal(SIGPIPE, SIG_IGN)
+        CoreDumps.disable(environment: Surroundings.environment)
         do {
             var command = try parseAsRoot(arguments)
             if var command = command as? any AsyncParsableCommand {

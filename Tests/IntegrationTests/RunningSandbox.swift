@@ -106,12 +106,17 @@ enum Tool {
     ) throws -> RunningProgram {
         try RunningProgram(
             URL(filePath: "/usr/bin/env"), command, in: folder,
-            environment: ProcessInfo.processInfo.environment.merging(environment) { $1 }, deadline: deadline)
+            environment: ProcessInfo.processInfo.environment.merging(["PATH": path]) { $1 }.merging(environment) { $1 },
+            deadline: deadline)
     }
 
+    /// The PATH, and after it what `Scripts/setup test` installs.
+    static let path =
+        (ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin") + ":"
+        + Labctl.root.appending(path: ".venv/bin").path
+
     static func isInstalled(_ name: String) -> Bool {
-        let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
-        return path.split(separator: ":").contains { FileManager.default.isExecutableFile(atPath: "\($0)/\(name)") }
+        path.split(separator: ":").contains { FileManager.default.isExecutableFile(atPath: "\($0)/\(name)") }
     }
 
     /// Whether the process is there and has not ended; one that waits for its parent to look has.

@@ -24,6 +24,7 @@ struct Doctor: AsyncParsableCommand {
     @OptionGroup(title: "Hosts") var hosts: InventoryOptions
     @OptionGroup(title: "Hosts") var variables: VariableOptions
     @OptionGroup(title: "Login") var connection: ConnectionOptions
+    @OptionGroup(title: "Cluster") var cluster: ClusterAccessOptions
     @OptionGroup(title: "Sandbox") var sandbox: SandboxOptions
 
     @Flag(name: .long, help: "No colours, as with NO_COLOR=1.")
@@ -35,7 +36,7 @@ struct Doctor: AsyncParsableCommand {
 
     func run() async throws {
         let use = sandbox.sandbox ? try await SandboxUse.start { StandardStream.output.line($0) } : nil
-        let project = try await Project.load(hosts, variables, sandbox: use)
+        let project = try await Project.load(hosts, variables, cluster: cluster, sandbox: use)
         let outcomes = try await withInterruption { try await look(project) }
         show(outcomes)
         if outcomes.flatMap(\.findings).contains(where: { $0.severity == .error }) {

@@ -8,6 +8,7 @@ struct RoleRunOptions: ParsableArguments {
     @OptionGroup(title: "Tasks") var selection: SelectionOptions
     @OptionGroup(title: "Tasks") var variables: VariableOptions
     @OptionGroup(title: "Login") var connection: ConnectionOptions
+    @OptionGroup(title: "Cluster") var cluster: ClusterAccessOptions
     @OptionGroup(title: "Output") var output: OutputOptions
     @OptionGroup(title: "Sandbox") var sandbox: SandboxOptions
 }

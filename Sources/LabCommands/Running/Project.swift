@@ -22,11 +22,12 @@ struct Project {
 
     /// - Throws: `InputError` when an inventory or a variable is wrong.
     static func load(
-        _ hosts: InventoryOptions, _ variables: VariableOptions, sandbox: SandboxUse? = nil,
-        playbookDirectory: String = "."
+        _ hosts: InventoryOptions, _ variables: VariableOptions, cluster: ClusterAccessOptions? = nil,
+        sandbox: SandboxUse? = nil, playbookDirectory: String = "."
     ) async throws -> Project {
         let registry = modules()
-        let extra = try extraVariables(variables.extraVars)
+        var extra = try extraVariables(variables.extraVars)
+        try cluster?.set(in: &extra)
         let inventory = try await Self.inventory(
             hosts, sandbox: sandbox, playbookDirectory: playbookDirectory)
         let environment = LoadEnvironment(

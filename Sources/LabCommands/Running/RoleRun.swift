@@ -49,7 +49,8 @@ struct RoleRun {
         var running = running
         let sandbox = shared.sandbox.sandbox ? try await SandboxUse.start(tell: running.tell) : nil
         let project = try await Project.load(
-            shared.hosts, shared.variables, sandbox: sandbox, playbookDirectory: playbookDirectory)
+            shared.hosts, shared.variables, cluster: shared.cluster, sandbox: sandbox,
+            playbookDirectory: playbookDirectory)
         let loaded = try plays(project)
         try TagCheck(plays: loaded).check(running.options.tags.only)
         if let sandbox {

@@ -138,7 +138,7 @@ private struct DownloadJob: Sendable {
         if WebAddress(digest) != nil || digest.hasPrefix("file://") {
             var listRequest = request
             listRequest.url = digest
-            let list = try await downloader.text(listRequest)
+            let list = try await downloader.text(listRequest, limit: 1 << 20)
             let wanted = WebAddress(request.url)?.fileName ?? baseName(of: request.url)
             guard let found = digestOf(wanted, in: list) else {
                 throw ModuleError("\(digest) has no checksum for \(wanted)", span: span)

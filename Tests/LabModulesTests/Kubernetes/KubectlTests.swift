@@ -28,10 +28,18 @@ struct KubectlCommandTests {
     func `what is not known for certain is left alone`(words: [String]) { #expect(KubectlCommand(words) == nil) }
 }
 
-private let kubectl = "/usr/bin/kubectl"
+/// A real kubectl: of PyPI's package in .venv (Scripts/setup test), or of the system.
+private let kubectl: String = {
+    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent()
+    return [root.appending(path: ".venv/bin/kubectl").path, "/usr/local/bin/kubectl"].first {
+        FileManager.default.isExecutableFile(atPath: $0)
+    } ?? "/usr/bin/kubectl"
+}()
 
 @Suite(
-    .enabled(if: FileManager.default.isExecutableFile(atPath: kubectl), "needs kubectl in /usr/bin"),
+    .enabled(
+        if: FileManager.default.isExecutableFile(atPath: kubectl), "needs kubectl in .venv/bin (Scripts/setup test)"),
     .timeLimit(.minutes(3)))
 struct KubectlInsightTests {
     private let module = CommandModule(.command)
