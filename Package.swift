@@ -63,8 +63,8 @@ let package = Package(
         library(
             "LabKube",
             [
-                "LabCore", "LabTransport", collections, nioCore, nioPosix, nioHTTP1, nioTLS, nioSSL, nioHTTP2, x509,
-                asn1,
+                "LabCore", "LabTransport", collections, crypto, nioCore, nioPosix, nioHTTP1, nioTLS, nioSSL, nioHTTP2,
+                x509, asn1,
             ]),
         library(
             "LabModules",
@@ -107,7 +107,8 @@ let package = Package(
                 nioCore, nioPosix, nioHTTP1, nioSSL, x509, asn1, crypto,
             ]),
         tests(
-            "LabEngine", ["LabCore", "LabTransport", "LabModel", "LabModules"], fixtures: ["Fixtures"]),
+            "LabEngine", ["LabCore", "LabTransport", "LabModel", "LabModules", "LabKube", "LabSandbox"],
+            fixtures: ["Fixtures"]),
         tests("LabReport", ["LabCore", "LabModules", "LabEngine"], fixtures: ["Golden"]),
         tests("LabSandbox", ["LabCore", "LabYAML", collections, nioCore, nioPosix, nioHTTP1, nioHTTP2, nioSSL]),
         .testTarget(name: "IntegrationTests", dependencies: ["labctl"], swiftSettings: settings),

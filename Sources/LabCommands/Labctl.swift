@@ -29,7 +29,8 @@ package struct Labctl: AsyncParsableCommand {
         version: labctlVersion,
         groupedSubcommands: [
             CommandGroup(
-                name: "Provision", subcommands: [Provision.self, PlanRoles.self, Verify.self, PlayPlaybooks.self]),
+                name: "Provision",
+                subcommands: [Provision.self, PlanRoles.self, Verify.self, PlayPlaybooks.self, Remove.self]),
             CommandGroup(
                 name: "Look",
                 subcommands: [

@@ -7,8 +7,8 @@ import LabTemplate
 struct PlayRunner: Sendable {
     let context: PlayContext
 
-    private var run: RunState { context.run }
-    private var play: Play { context.play }
+    var run: RunState { context.run }
+    var play: Play { context.play }
 
     func runSections() async {
         switch play.strategy {
@@ -20,11 +20,14 @@ struct PlayRunner: Sendable {
 
     private func sections(_ hosts: [String]) async {
         loadFileVariables(hosts)
+        if run.options.removes { return await removeRoles(hosts) }
         await list(play.preTasks, hosts)
         await flushHandlers(hosts)
         for role in play.roles {
             await check(role, hosts)
+            let start = run.recordCount
             await list(role.tasks, hosts)
+            if role.metadata.prunes { await prune(role, hosts, since: start) }
         }
         await list(play.tasks, hosts)
         await flushHandlers(hosts)

@@ -35,6 +35,10 @@ package struct RunOptions: Sendable {
     package var isDiff = false
     /// Run everything a second time and fail if anything changes (`--prove`).
     package var proves = false
+    /// Take away what the roles brought to clusters, instead of running them (`labctl remove`).
+    package var removes = false
+    /// How long each part of a removal may take.
+    package var removalTimeout: Duration = .seconds(120)
     /// Whether changes found in check mode make exit code 1 (`labctl plan`).
     package var changesAreFindings = false
     /// 0, and one more for each `-v`.

@@ -45,6 +45,8 @@ package struct KubeError: DiagnosticError {
         case notReady
         /// The user's objects are wrong before anything was sent.
         case input
+        /// labctl itself refuses: it would destroy or take what is somebody else's.
+        case refused
     }
 
     package let kind: Kind

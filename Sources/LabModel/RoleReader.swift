@@ -62,7 +62,7 @@ struct RoleReader {
         let provisional = RoleContext(
             name: name, path: path, defaults: (request.parent?.defaults ?? []) + defaults,
             variables: (request.parent?.variables ?? []) + own + request.variables, parameters: parameters,
-            parent: request.parent)
+            parent: request.parent, keepsSet: metadata.values.prunes)
         var inner = request
         inner.chain.append(mark)
         let dependencies = metadata.dependencies.compactMap {
@@ -73,7 +73,8 @@ struct RoleReader {
             defaults: dependencies.flatMap(\.context.defaults) + provisional.defaults,
             variables: (request.parent?.variables ?? []) + dependencies.flatMap(\.context.exports) + own
                 + request.variables,
-            exports: dependencies.flatMap(\.context.exports) + own, parameters: parameters, parent: request.parent)
+            exports: dependencies.flatMap(\.context.exports) + own, parameters: parameters, parent: request.parent,
+            keepsSet: metadata.values.prunes)
         var role = Role(
             context: context, tasks: [], dependencies: dependencies, metadata: metadata.values,
             argumentSpecifications: specifications(path, name: name, metadata: metadata.source))
@@ -174,6 +175,10 @@ struct RoleReader {
             let patterns = (hosts.list ?? [hosts]).compactMap { String(keyword: $0.value) }
             metadata.values.hosts = patterns.joined(separator: ",")
             metadata.values.hostsSpan = hosts.span
+        }
+        if let prune = galaxy?["labctl"]?["prune"], !prune.isNull {
+            metadata.values.prunes = collector.attempt { try Templated<Bool>("prune", prune) }?.staticValue ?? false
+            metadata.values.prunesSpan = prune.span
         }
         if let dependencies = document["dependencies"], !dependencies.isNull {
             if let list = dependencies.list {

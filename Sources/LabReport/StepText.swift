@@ -37,7 +37,9 @@ struct StepText {
         }
         if record.step.attempts > 1 { lines += faint("answered at try \(record.step.attempts)") }
         // Why a task was left out is seldom what people look for.
-        if record.outcome != .skipped || isVerbose { lines += record.step.notes.flatMap(faint) }
+        if record.outcome != .skipped || isVerbose || record.task.module == LeftoversModule.name {
+            lines += record.step.notes.flatMap(faint)
+        }
         switch record.step.proof {
         case .proved(let reason?) where isVerbose: lines += faint("proved: \(reason)")
         case .unproved(let reason): lines += faint("not proved: \(reason)")

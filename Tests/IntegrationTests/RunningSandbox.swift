@@ -71,7 +71,10 @@ final class RunningSandbox: Sendable {
 
     /// Runs kubectl against the API server and returns what it prints.
     @discardableResult
-    func kubectl(_ arguments: String...) throws -> String {
+    func kubectl(_ arguments: String...) throws -> String { try kubectl(arguments) }
+
+    @discardableResult
+    func kubectl(_ arguments: [String]) throws -> String {
         let outcome = try Tool.run(["kubectl"] + arguments, in: project.folder, ["KUBECONFIG": kubeconfig.path])
         #expect(outcome.status == 0, "kubectl \(arguments): \(outcome.everything)")
         return outcome.output

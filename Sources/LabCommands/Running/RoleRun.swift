@@ -4,19 +4,32 @@ import LabModel
 
 /// One run of roles or playbooks, from the command line's options to its end.
 struct RoleRun {
-    private let shared: RoleRunOptions
+    private let hosts: InventoryOptions
+    private let variables: VariableOptions
+    private let sandbox: SandboxOptions
     private var running: Running
 
+    init(
+        hosts: InventoryOptions, variables: VariableOptions, connection: ConnectionOptions, output: OutputOptions,
+        sandbox: SandboxOptions
+    ) {
+        self.hosts = hosts
+        self.variables = variables
+        self.sandbox = sandbox
+        running = Running(output: output, connection: connection)
+        running.options.limit = hosts.limit
+    }
+
     init(shared: RoleRunOptions, run: RunOptions? = nil, forks: Int? = nil) {
-        self.shared = shared
-        running = Running(output: shared.output, connection: shared.connection)
+        self.init(
+            hosts: shared.hosts, variables: shared.variables, connection: shared.connection, output: shared.output,
+            sandbox: shared.sandbox)
         if let run {
             running.options.isCheck = run.check
             running.options.isDiff = run.diff
             running.options.proves = run.prove
         }
         if let forks = forks ?? run?.forks { running.options.forks = forks }
-        running.options.limit = shared.hosts.limit
         running.options.tags = TagSelection(
             only: Self.names(shared.selection.tags), skip: Self.names(shared.selection.skipTags))
     }
@@ -37,6 +50,16 @@ struct RoleRun {
         try await run(roles, title: "verify") { try $0.roles.verifyPlays(for: roles) }
     }
 
+    func remove(_ roles: [String], _ options: RemovalOptions) async throws {
+        var removing = self
+        removing.running.options.removes = true
+        removing.running.options.removalTimeout = .seconds(options.waitTimeout)
+        removing.running.options.isCheck = options.check
+        removing.running.options.isDiff = options.diff
+        removing.running.listsChanges = true
+        try await removing.run(roles, title: "remove") { try $0.roles.removalPlays(for: roles) }
+    }
+
     func play(_ playbooks: [String]) async throws {
         let directory = playbooks.first.map(Self.folder) ?? "."
         try await run(playbooks, playbookDirectory: directory) { try $0.playbooks.load(playbooks) }
@@ -47,9 +70,9 @@ struct RoleRun {
         _ plays: (Project) throws -> [LabModel.Play]
     ) async throws {
         var running = running
-        let sandbox = shared.sandbox.sandbox ? try await SandboxUse.start(tell: running.tell) : nil
+        let sandbox = self.sandbox.sandbox ? try await SandboxUse.start(tell: running.tell) : nil
         let project = try await Project.load(
-            shared.hosts, shared.variables, sandbox: sandbox, playbookDirectory: playbookDirectory)
+            hosts, variables, sandbox: sandbox, playbookDirectory: playbookDirectory)
         let loaded = try plays(project)
         try TagCheck(plays: loaded).check(running.options.tags.only)
         if let sandbox {

@@ -12,6 +12,8 @@ struct Running {
     var output: OutputOptions
     var connection: ConnectionOptions
     var options: LabEngine.RunOptions
+    /// Whether each changed thing is named although no differences are wanted.
+    var listsChanges = false
 
     init(output: OutputOptions, connection: ConnectionOptions) {
         self.output = output
@@ -71,7 +73,7 @@ struct Running {
             return TextReporter(
                 options: TextReporter.Options(
                     style: style, width: Surroundings.width(stream), isLive: style.isColoured,
-                    showsDiff: options.isDiff, isVerbose: output.verbose),
+                    showsDiff: options.isDiff || listsChanges, isVerbose: output.verbose),
                 sink: stream)
         }
     }

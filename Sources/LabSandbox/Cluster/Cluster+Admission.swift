@@ -73,7 +73,7 @@ extension Cluster {
         let namespace = reference["namespace"]?.string ?? ""
         let key = ObjectKey(resource: "/services", namespace: namespace, name: name)
         guard store[key] != nil else { throw Unreachable(text: "service \"\(name)\" not found") }
-        guard namespace == SimulatedMetalLB.namespace, name == SimulatedMetalLB.webhookService else {
+        guard namespace == SimulatedMetalLB.namespace, !endpointSlices(of: name).isEmpty else {
             throw Unreachable(text: "no endpoints available for service \"\(name)\"")
         }
         switch metalLB.webhook {

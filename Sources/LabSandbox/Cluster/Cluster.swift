@@ -11,6 +11,8 @@ package actor Cluster {
     var metalLB = SimulatedMetalLB()
     var addresses = ServiceAddresses()
     var watchers: [Int: Watcher] = [:]
+    /// Deleted objects that finalizers, or what is in them, still hold.
+    var terminating: Set<ObjectKey> = []
     private var nextWatcher = 0
     private var faults: [Fault] = []
     private var pending: [Int: Task<Void, Never>] = [:]

@@ -60,6 +60,9 @@ package struct SimulatedDelays: Sendable {
     package var certificateRestored: Duration = .milliseconds(150)
     /// A LoadBalancer Service or a pool is written → the Service has its address.
     package var addressAllocated: Duration = .milliseconds(150)
+    /// Something is deleted that controllers have to finish (a namespace, a CRD, what owns other objects) → they do, or
+    /// say what keeps them.
+    package var contentDeleted: Duration = .milliseconds(60)
 
     package init() {}
 
@@ -74,6 +77,7 @@ package struct SimulatedDelays: Sendable {
         delays.webhookListening = duration
         delays.certificateRestored = duration
         delays.addressAllocated = duration
+        delays.contentDeleted = duration
         return delays
     }
 }
