@@ -7,6 +7,8 @@ struct ModuleStep: Sendable {
     let module: any Module
     let call: ModuleCall
     let context: ModuleContext
+    /// Waits until changes are allowed; false keeps the step from changing anything.
+    var mayChange: @Sendable () async -> Bool = { true }
 
     struct Result: Sendable {
         var record: StepRecord
@@ -28,6 +30,7 @@ struct ModuleStep: Sendable {
                     record: StepRecord(
                         .changed, changes: changes, notes: plan.notes, warnings: plan.warnings, result: plan.values))
             }
+            guard await mayChange() else { return heldBack(plan) }
             return try await change(plan, changes)
         case .unpredictable(let reason):
             guard !context.checkMode else {
@@ -37,8 +40,18 @@ struct ModuleStep: Sendable {
                     record: StepRecord(
                         .skipped, notes: plan.notes + ["not run: \(reason)"], warnings: plan.warnings, result: values))
             }
+            guard await mayChange() else { return heldBack(plan) }
             return try await runBlindly(plan, reason: reason)
         }
+    }
+
+    private func heldBack(_ plan: Plan) -> Result {
+        var values = plan.values
+        values["skipped"] = true
+        return Result(
+            record: StepRecord(
+                .skipped, notes: ["nothing was changed, because of what the pre-flight found"], warnings: plan.warnings,
+                result: values))
     }
 
     private func read(_ result: ModuleResult, _ plan: Plan) -> Result {

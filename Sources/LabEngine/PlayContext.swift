@@ -17,6 +17,8 @@ final class PlayContext: Sendable {
     private let isOver = Mutex(false)
     private let living = Mutex<(count: Int, hosts: [String])>((-1, []))
     private let bases = Mutex<[String: VariableLayers]>([:])
+    /// What a role looks at before anything is changed.
+    let preflight = PreflightGate()
     private let endedRoles = Mutex<[String: [RoleContext]]>([:])
 
     init(run: RunState, play: Play, allHosts: [String], batch: [String], handlers: [TaskNode]) {

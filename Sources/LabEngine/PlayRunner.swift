@@ -24,7 +24,7 @@ struct PlayRunner: Sendable {
         await flushHandlers(hosts)
         for role in play.roles {
             await check(role, hosts)
-            await list(role.tasks, hosts)
+            await withPreflight(of: role, hosts) { await list(role.tasks, hosts) }
         }
         await list(play.tasks, hosts)
         await flushHandlers(hosts)
@@ -32,11 +32,30 @@ struct PlayRunner: Sendable {
         await flushHandlers(hosts)
     }
 
+    /// Runs a role's tasks while its pre-flight is under way. Reading goes on meanwhile; changes wait (`PreflightGate`).
+    private func withPreflight(of role: Role, _ hosts: [String], _ tasks: () async -> Void) async {
+        guard run.options.runsPreflight, run.pass == 1, !role.preflight.isEmpty, !context.active(hosts).isEmpty,
+            !run.mustStop
+        else { return await tasks() }
+        let gate = context.preflight
+        let preflight = _Concurrency.Task {
+            await PreflightGate.$isInside.withValue(true) { await list(role.preflight, hosts) }
+            if hosts.contains(where: { run.host($0).isFailed }) { gate.refuse() }
+        }
+        gate.wait(for: preflight)
+        await withTaskCancellationHandler {
+            await tasks()
+            await preflight.value
+        } onCancel: {
+            preflight.cancel()
+        }
+    }
+
     // MARK: lists of tasks
 
     func list(_ nodes: [TaskNode], _ hosts: [String], isHandler: Bool = false) async {
         for node in nodes {
-            if run.mustStop || context.hasEnded { return }
+            if run.mustStop || context.hasEnded || context.preflight.isRefused { return }
             var active = context.active(hosts)
             if active.isEmpty { return }
             if let role = node.task?.role { active.removeAll { context.hasEnded(role, on: $0) } }
@@ -111,7 +130,7 @@ struct PlayRunner: Sendable {
         let start = run.recordCount
         await list(block.tasks, hosts)
         let failed = hosts.filter { run.host($0).isFailed }
-        if !block.rescue.isEmpty, !failed.isEmpty, !run.mustStop {
+        if !block.rescue.isEmpty, !failed.isEmpty, !run.mustStop, !context.preflight.isRefused {
             for host in failed {
                 run.host(host).isFailed = false
                 run.markRescued(host: host, since: start)

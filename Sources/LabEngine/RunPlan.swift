@@ -35,6 +35,8 @@ package struct RunOptions: Sendable {
     package var isDiff = false
     /// Run everything a second time and fail if anything changes (`--prove`).
     package var proves = false
+    /// Whether the roles' `preflight/main.yml` runs.
+    package var runsPreflight = false
     /// Whether changes found in check mode make exit code 1 (`labctl plan`).
     package var changesAreFindings = false
     /// 0, and one more for each `-v`.

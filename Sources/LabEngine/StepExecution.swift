@@ -78,7 +78,8 @@ struct StepExecution: Sendable {
         let call = try run.registry.call(
             module, arguments: arguments, freeForm: freeForm, source: task.arguments, span: task.span)
         let context = try moduleContext(module, delegate: result.delegate, isCheck: isCheck)
-        let step = ModuleStep(module: module, call: call, context: context)
+        let gate = play.preflight
+        let step = ModuleStep(module: module, call: call, context: context) { await gate.mayChange() }
         (result.record, result.variables) = try await tried(step)
     }
 

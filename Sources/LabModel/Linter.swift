@@ -73,6 +73,7 @@ struct LintRun {
         nodes(role.tasks)
         nodes(role.handlers)
         nodes(role.verify ?? [])
+        nodes(role.preflight)
     }
 
     /// The folder that has the folder of roles.

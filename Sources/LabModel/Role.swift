@@ -38,6 +38,8 @@ package struct Role: Sendable {
     package var handlers: [TaskNode]
     /// `verify/main.yml`; nil when the role has none.
     package var verify: [TaskNode]?
+    /// `preflight/main.yml`, which runs beside the first tasks and holds back every change until it is done.
+    package var preflight: [TaskNode] = []
     /// The roles that run before this one, with theirs.
     package var dependencies: [Role]
     /// `meta/main.yml`.

@@ -84,6 +84,9 @@ struct RoleReader {
         role.tasks = tasks("tasks", request, context, &reader)
         role.handlers = tasks("handlers", request, context, &reader) + reader.handlers
         if FileTree.isDirectory(Path.join(path, "verify")) { role.verify = tasks("verify", request, context, &reader) }
+        if FileTree.isDirectory(Path.join(path, "preflight")) {
+            role.preflight = tasks("preflight", request, context, &reader)
+        }
         collector.add(reader.collector.diagnostics)
         exposedRoles += reader.exposedRoles
         includedNodes += reader.includedNodes
@@ -124,7 +127,7 @@ struct RoleReader {
     private mutating func tasks(
         _ folder: String, _ request: RoleRequest, _ context: RoleContext, _ reader: inout TaskReader
     ) -> [TaskNode] {
-        let wanted = folder == "verify" ? nil : request.files[folder]
+        let wanted = ["verify", "preflight"].contains(folder) ? nil : request.files[folder]
         guard let file = Self.files(wanted, in: Path.join(context.path, folder)).first else {
             if let wanted { reportMissing(wanted, folder, path: context.path, span: request.span) }
             return []

@@ -48,6 +48,9 @@ package struct ValidationScope: Sendable {
     /// Where the variables that are in scope hold an empty list under a name that ends in the key (`addresses`); nil when
     /// no file does, or more than one place does.
     package var spanOfEmptyList: @Sendable (_ key: String) -> SourceSpan?
+    /// Where the variables that are in scope hold `key` of the map whose `name` is `owner`, so that a wrong number is shown
+    /// where the user wrote it. `holdTime` finds `hold_time`. Nil when no file has it.
+    package var spanOfEntry: @Sendable (_ key: String, _ owner: String) -> SourceSpan?
     /// The host that the call is for (after `delegate_to`).
     package var hostName: String
     /// Where checks that need several calls keep what they have seen; nil judges the call by itself.
@@ -57,7 +60,8 @@ package struct ValidationScope: Sendable {
         hostAddresses: [(host: String, address: String)] = [], searchPaths: [String] = [],
         render: @escaping @Sendable (String, String) throws -> Value = { text, _ in .string(text) },
         spanOfText: @escaping @Sendable (String) -> SourceSpan? = { _ in nil },
-        spanOfEmptyList: @escaping @Sendable (String) -> SourceSpan? = { _ in nil }, hostName: String = "",
+        spanOfEmptyList: @escaping @Sendable (String) -> SourceSpan? = { _ in nil },
+        spanOfEntry: @escaping @Sendable (String, String) -> SourceSpan? = { _, _ in nil }, hostName: String = "",
         record: ValidationRecord? = nil
     ) {
         self.hostAddresses = hostAddresses
@@ -65,6 +69,7 @@ package struct ValidationScope: Sendable {
         self.render = render
         self.spanOfText = spanOfText
         self.spanOfEmptyList = spanOfEmptyList
+        self.spanOfEntry = spanOfEntry
         self.hostName = hostName
         self.record = record
     }

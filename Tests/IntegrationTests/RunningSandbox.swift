@@ -145,6 +145,9 @@ enum SharedData {
     /// The stock manifest of MetalLB 0.14.9; nil when the data is not here.
     static let manifest: URL? = folder.map { $0.appending(path: "metallb/metallb-native-v0.14.9.yaml") }
 
+    /// The stock FRR manifest of MetalLB 0.14.9; nil when the data is not here.
+    static let frrManifest: URL? = folder.map { $0.appending(path: "metallb/metallb-frr-v0.14.9.yaml") }
+
     private static let folder: URL? = {
         if let path = ProcessInfo.processInfo.environment["LABCTL_SHARED"] {
             return URL(filePath: path).appending(path: "data")

@@ -66,15 +66,46 @@ struct Doctor: AsyncParsableCommand {
         do {
             let client = try await ClusterLogin(call: call, context: context).session().client
             let namespace = try scope.variable("metallb_namespace")?.string ?? "metallb-system"
+            let links = await links(project, client, transport, known: (host.name, link))
             let outcomes = try await MetalLBDoctor.run(
-                client, namespace: namespace, laptop: context.controller, nodes: [host.name: link])
+                client, namespace: namespace, laptop: context.controller, nodes: links)
             await storage.close()
-            await link.close()
+            for (_, link) in links { await link.close() }
             return outcomes
         } catch {
             await storage.close()
             await link.close()
             throw error
+        }
+    }
+
+    /// Connections to the hosts of the inventory that are nodes of the cluster, by the cluster's names of them. A host
+    /// that cannot be reached is left out; the checks say which nodes they could not ask.
+    private func links(
+        _ project: Project, _ client: any ClusterObjects, _ transport: SSHTransport,
+        known: (host: String, link: any Connection)
+    ) async -> [String: any Connection] {
+        let nodes = (try? await client.list(.node, namespace: nil, labels: nil)) ?? []
+        var links: [String: any Connection] = [:]
+        var endpoints: [String: Endpoint] = [:]
+        for host in project.inventory.hosts.values {
+            let scope = project.scope(of: host)
+            let addresses = ["ansible_host", "node_address"].compactMap { (try? scope.variable($0))?.string }
+            guard let node = MetalLBDoctor.node(of: host.name, addresses, among: nodes) else { continue }
+            if host.name == known.host {
+                links[node] = known.link
+            } else if case .ssh(var endpoint)? = try? HostAccess.of(host, scope: scope) {
+                connection.adjust(&endpoint)
+                endpoints[node] = endpoint
+            }
+        }
+        if links.isEmpty { links[known.host] = known.link }
+        return await withTaskGroup(of: (String, (any Connection)?).self) { group in
+            for (node, endpoint) in endpoints {
+                group.addTask { (node, try? await transport.connect(to: endpoint)) }
+            }
+            for await (node, link) in group { links[node] = link }
+            return links
         }
     }
 

@@ -20,6 +20,12 @@ struct RunOptions: ParsableArguments {
     }
 }
 
+/// What is looked at before anything is changed.
+struct PreflightOptions: ParsableArguments {
+    @Flag(name: .long, help: "Do not look for what would keep a role from working before anything is changed.")
+    var skipPreflight = false
+}
+
 /// Where the run takes place.
 struct SandboxOptions: ParsableArguments {
     @Flag(name: .long, help: "Run against the sandbox, a lab on loopback; it is started when it is not up.")

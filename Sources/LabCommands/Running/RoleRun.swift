@@ -7,7 +7,9 @@ struct RoleRun {
     private let shared: RoleRunOptions
     private var running: Running
 
-    init(shared: RoleRunOptions, run: RunOptions? = nil, forks: Int? = nil) {
+    init(
+        shared: RoleRunOptions, run: RunOptions? = nil, forks: Int? = nil, preflight: PreflightOptions? = nil
+    ) {
         self.shared = shared
         running = Running(output: shared.output, connection: shared.connection)
         if let run {
@@ -16,6 +18,7 @@ struct RoleRun {
             running.options.proves = run.prove
         }
         if let forks = forks ?? run?.forks { running.options.forks = forks }
+        running.options.runsPreflight = preflight.map { !$0.skipPreflight } ?? false
         running.options.limit = shared.hosts.limit
         running.options.tags = TagSelection(
             only: Self.names(shared.selection.tags), skip: Self.names(shared.selection.skipTags))
@@ -33,8 +36,22 @@ struct RoleRun {
         try await planning.run(roles) { try $0.roles.plays(for: roles) }
     }
 
-    func verify(_ roles: [String]) async throws {
-        try await run(roles, title: "verify") { try $0.roles.verifyPlays(for: roles) }
+    /// - Parameter withFailover: whether the drill of `labctl.metallb.verify` is wanted, which the role's
+    ///   `verify/main.yml` reads as the variable `labctl_failover`.
+    func verify(_ roles: [String], withFailover: Bool = false) async throws {
+        var verifying = self
+        if withFailover {
+            var layer = VariableLayer(.extraVars)
+            layer.set("labctl_failover", value: true)
+            verifying.running.options.extraVariables.append(layer)
+        }
+        try await verifying.run(roles, title: "verify") { project in
+            let plays = try project.roles.verifyPlays(for: roles)
+            for (role, play) in zip(roles, plays) where withFailover && !play.tasks.contains(where: \.isVerification) {
+                throw UsageError("the role '\(role)' has no fail-over drill; metallb has one")
+            }
+            return plays
+        }
     }
 
     func play(_ playbooks: [String]) async throws {
@@ -68,6 +85,18 @@ struct RoleRun {
     private static func folder(of path: String) -> String {
         guard let slash = path.lastIndex(of: "/") else { return "." }
         return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+}
+
+extension TaskNode {
+    /// Whether the drill is in here.
+    fileprivate var isVerification: Bool {
+        switch self {
+        case .task(let task): task.module.canonical == "labctl.metallb.verify"
+        case .block(let block): (block.tasks + block.rescue + block.always).contains(where: \.isVerification)
+        case .include: true
+        case .meta: false
+        }
     }
 }
 

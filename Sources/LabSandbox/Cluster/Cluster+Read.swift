@@ -23,7 +23,7 @@ extension Cluster {
         let wanted = "\(endpoint.resource.groupVersion)"
         guard object["apiVersion"]?.string != wanted else { return object }
         if endpoint.definition?.convertsByWebhook == true {
-            throw .notModelled("conversion of \(endpoint.resource.qualified) by a webhook")
+            return try convert(object, to: wanted, endpoint.resource.qualified)
         }
         var object = object
         object["apiVersion"] = .string(wanted)

@@ -24,6 +24,9 @@ package struct ClusterOptions: Sendable {
         Node(name: "w1", address: "192.168.56.11"),
         Node(name: "w2", address: "192.168.56.12"),
     ]
+    /// Whether the nodes' addresses are on a network that the laptop shares with them, where addresses of pools can
+    /// really be held (Scripts/namespaces); the server's version says so.
+    package var isOnLabNetwork = false
     package var delays = SimulatedDelays()
     /// How many changes watches can go back.
     package var historyLimit = 1024

@@ -20,8 +20,7 @@ struct SimulatedMetalLB: Sendable {
 
     /// Why MetalLB refuses an object; nil when it does not.
     func verdict(
-        on object: Value, live: Value?, _ resource: APIResource, _ operation: String, path: String?, pools: [Value],
-        advertisements: [Value]
+        on object: Value, _ resource: APIResource, _ operation: String, pools: [Value], bgp: SimulatedBGP
     ) -> String? {
         guard operation != "DELETE" else { return nil }
         if operation == "CREATE", object.objectNamespace != Self.namespace {
@@ -39,6 +38,7 @@ struct SimulatedMetalLB: Sendable {
             }
             return AddressPools.refusal(of: all)
         case "l2advertisements": return Self.refusal(of: object)
+        case "bgppeers", "bgpadvertisements", "communities": return bgp.refusal()
         default: return nil
         }
     }
@@ -94,7 +94,9 @@ extension Cluster {
             if change.kind != .deleted, metalLB.certificate != nil, isForeign {
                 schedule(after: options.delays.certificateRestored) { $0.writeCertificate() }
             }
-        case ("/services", _, _), ("metallb.io/ipaddresspools", _, _), ("metallb.io/l2advertisements", _, _):
+        case ("/services", _, _), ("/nodes", _, _), ("metallb.io/ipaddresspools", _, _),
+            ("metallb.io/l2advertisements", _, _), ("metallb.io/bgpadvertisements", _, _),
+            ("metallb.io/bgppeers", _, _):
             schedule(after: options.delays.addressAllocated) { $0.allocateAddresses() }
         default: break
         }
@@ -176,6 +178,9 @@ extension Cluster {
             let service = store[
                 ObjectKey(resource: "/services", namespace: SimulatedMetalLB.namespace, name: name)]
         else { return }
+        // One that stands for a pod of before the controller was rolled out anew.
+        for slice in store.list("discovery.k8s.io/endpointslices", namespace: SimulatedMetalLB.namespace)
+        where slice.object.labels["kubernetes.io/service-name"]?.string == name { _ = discard(slice.key) }
         controlCreate(
             "discovery.k8s.io/v1", "endpointslices", manager: "kube-controller-manager",
             [
