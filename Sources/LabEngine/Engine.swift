@@ -183,8 +183,9 @@ package struct Engine: Sendable {
         for play in plan.plays {
             do {
                 layers.add(play.variables)
-                let scope = LabModel.VariableScope(
-                    layers: layers, magic: MagicVariables(inventory: plan.inventory, hostName: nil))
+                var magic = MagicVariables(inventory: plan.inventory, hostName: nil)
+                magic.digest = Checksum.named
+                let scope = LabModel.VariableScope(layers: layers, magic: magic)
                 let value = try play.hosts.rendered(scope)
                 let patterns = (value.list ?? [value]).compactMap { String(keyword: $0) }
                 let hosts = try plan.inventory.hosts(

@@ -137,6 +137,7 @@ final class PlayContext: Sendable {
         magic.skippedTags = options.tags.skip
         magic.verbosity = options.verbosity
         magic.processEnvironment = options.environment
+        magic.digest = Checksum.named
         magic.searchPaths = role.map { [$0.path] } ?? []
         return magic
     }

@@ -123,6 +123,7 @@ struct PlayRunner: Sendable {
         let reachable = hosts.filter { !run.host($0).isUnreachable && !run.host($0).hasEnded }
         let stillFailed = reachable.filter { run.host($0).isFailed }
         for host in stillFailed { run.host(host).isFailed = false }
+        // Remembers a Ctrl-C that the protected tasks do not see.
         _ = run.mustStop
         await protected { await list(block.always, reachable) }
         for host in stillFailed { run.host(host).isFailed = true }
@@ -274,7 +275,11 @@ struct PlayRunner: Sendable {
                     }
                 }
                 guard !notified.isEmpty else { continue }
+                // With `force_handlers` failed hosts have their turn as well; the failure counts again afterwards.
+                let failed = notified.filter { run.host($0).isFailed }
+                for host in failed { run.host(host).isFailed = false }
                 await list([node], notified, isHandler: true)
+                for host in failed { run.host(host).isFailed = true }
             }
         }
     }

@@ -185,9 +185,10 @@ struct StepExecution: Sendable {
             record.result["changed"] = .bool(isChanged)
             switch record.outcome {
             case .ok, .changed:
+                let wasChanged = record.outcome == .changed
                 record.outcome = isChanged ? .changed : .ok
                 if !isChanged { record.changes = [] }
-                if case .unproved = record.proof { record.proof = .proved(by: "changed_when") }
+                prove(&record, isNewlyChanged: isChanged && !wasChanged)
             default: break
             }
         }
@@ -208,13 +209,29 @@ struct StepExecution: Sendable {
                 record.failure = []
                 record.failureClass = nil
                 if task.changedWhen != nil {
-                    record.proof = .proved(by: "changed_when")
+                    record.proof = .unproved(reason: "")
+                    prove(&record, isNewlyChanged: false)
                 } else if !record.proof.isProved {
                     record.proof = .unproved(reason: "the step failed, and failed_when excuses it")
                 }
             }
         }
         if record.outcome == .failed { record.proof = .none }
+    }
+
+    /// What `changed_when` proves: that nothing changed, where it says so. Where it says that something did, nobody knows
+    /// whether the next run would do it again.
+    private func prove(_ record: inout StepRecord, isNewlyChanged: Bool) {
+        if record.outcome == .ok {
+            if case .unproved = record.proof { record.proof = .proved(by: "changed_when") }
+            return
+        }
+        var isOpen = isNewlyChanged
+        if case .unproved = record.proof { isOpen = true }
+        if isOpen {
+            record.proof = .unproved(
+                reason: "changed_when says that it changed; --prove would say whether it does again")
+        }
     }
 
     private func holds(_ conditions: [Condition], _ result: ValueMap) throws -> Bool {

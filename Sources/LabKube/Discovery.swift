@@ -27,6 +27,11 @@ package actor Discovery {
         return resources.first { $0.plural == lower || $0.kind.lowercased() == lower || $0.shortNames.contains(lower) }
     }
 
+    /// Whether the kinds of an apiVersion are Kubernetes' own: no CustomResourceDefinition will ever bring another.
+    package static func isBuiltIn(apiVersion: String) -> Bool {
+        BuiltInResources.all.contains { $0.apiVersion == apiVersion }
+    }
+
     /// The resource of a kind.
     ///
     /// - Throws: `KubeError` of kind `unknownKind`, with the nearest name that the cluster does serve.

@@ -94,6 +94,8 @@ final class Link: IOSource {
         }
     }
 
+    /// How much libssh has put into the socket.
+    var bytesSent: UInt64 { traffic.pointee.out_bytes }
     var hasHeardAnything: Bool { traffic.pointee.in_bytes > 0 }
 
     /// Whether the peer has closed the socket.

@@ -200,7 +200,11 @@ actor Session {
         guard let link, link.failure == nil, let session = try? link.session() else { return nil }
         let silent = ContinuousClock.now - link.lastHeard
         if link.isLent || silent < route.keepaliveInterval { return route.keepaliveInterval - min(silent, .zero) }
+        // libssh sends a request and, when called again, takes in the answer to it without sending another (0.10.6
+        // src/channels.c, ssh_global_request, not blocking): every second question would not be asked.
+        let sent = link.bytesSent
         _ = ssh_send_keepalive(session)
+        if link.bytesSent == sent { _ = ssh_send_keepalive(session) }
         // Counted from the question, so that a laptop which slept does not take the pause for silence.
         let asked = ContinuousClock.now
         while link.lastHeard < asked, link.failure == nil {

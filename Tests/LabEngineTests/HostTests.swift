@@ -69,6 +69,25 @@ import Testing
         #expect(report.exitCode == 2)
     }
 
+    @Test(arguments: [(true, ["one", "three", "two"]), (false, ["one", "three"])])
+    func handlersOfFailedHosts(_ isForced: Bool, _ handled: [String]) async throws {
+        let lab = try Lab()
+        let report = try await lab.run(
+            """
+            - hosts: all
+              force_handlers: \(isForced)
+              tasks:
+                - {name: A, command: "true", notify: H}
+                - {name: B, fail: {msg: no}, when: inventory_hostname == 'two'}
+                - {name: C, debug: {msg: x}}
+              handlers:
+                - {name: H, debug: {msg: x}}
+            """)
+        #expect(report.records.filter { $0.task.isHandler }.map(\.host).sorted() == handled)
+        #expect(!report.lines(of: "two").contains { $0.hasSuffix("C") })
+        #expect(report.exitCode == 2)
+    }
+
     @Test func anyErrorsFatal() async throws {
         let lab = try Lab()
         let report = try await lab.run(

@@ -42,7 +42,7 @@ private func client(
 }
 
 /// Runs a body with a server and a client of it, and stops both.
-private func withServer(
+func withServer(
     protocols: [String] = ["h2", "http/1.1"], timeout: Duration = .seconds(60),
     handler: @escaping TestServer.Handler, _ body: (KubeClient, TestServer) async throws -> Void
 ) async throws {

@@ -34,6 +34,9 @@ struct Exec: AsyncParsableCommand {
     var forks: Int = 50
 
     func validate() throws {
+        if output.output == .junit {
+            throw ValidationError("exec has no junit output: use --output text or json")
+        }
         if command.isEmpty { throw ValidationError("what to run? write it after --: labctl exec \(pattern) -- uptime") }
     }
 

@@ -137,7 +137,8 @@ private struct FileState {
         guard status.exists else {
             for folder in ancestors + [status] where !folder.exists {
                 let bits = attributes.newMode(isDirectory: true, umask: folder.umask)
-                commands.append(["mkdir", "--", folder.path])
+                // Another host's task may make the same folder at the same time, on a machine that both share.
+                commands.append(["mkdir", "-p", "--", folder.path])
                 commands += attributes.commands(for: folder.path, bits: attributes.mode == nil ? nil : bits)
             }
             changes.append(

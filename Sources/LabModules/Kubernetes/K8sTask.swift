@@ -35,13 +35,12 @@ struct K8sTask: Sendable {
         let serverSide = call["server_side_apply"]
         if call["apply"] == true || serverSide != nil {
             // Plain `apply` overwrites, as client-side apply does; `server_side_apply` says itself whether it may.
-            let isForced = serverSide == nil ? true : serverSide?["force_conflicts"].map(truth) ?? false
-            settings.method = .serverSide(force: isForced)
+            settings.method = .serverSide(force: try serverSide.map { try forces($0, call) } ?? true)
             if let manager = serverSide?["field_manager"]?.string, !manager.isEmpty { settings.fieldManager = manager }
             for key in serverSide?.map?.keys ?? [] where !["field_manager", "force_conflicts"].contains(key) {
+                let entry = call.source["server_side_apply"]?.entries?.first { $0.key == key }
                 throw ModuleError(
-                    "server_side_apply has no '\(key)'",
-                    span: call.source["server_side_apply"]?[key]?.span ?? call.span,
+                    "server_side_apply has no '\(key)'", span: entry?.keySpan ?? entry?.value.span ?? call.span,
                     hint: nearestName(to: key, among: ["field_manager", "force_conflicts"]).map {
                         "did you mean '\($0)'?"
                     },
@@ -57,6 +56,17 @@ struct K8sTask: Sendable {
             settings.fieldValidation = fails && (validation["strict"].map(truth) ?? true) ? .strict : .warn
         }
         return settings
+    }
+
+    private static func forces(_ serverSide: Value, _ call: ModuleCall) throws -> Bool {
+        guard let value = serverSide["force_conflicts"], !value.isNull else { return false }
+        guard case .success(.bool(let flag)) = ModuleSpecification.Parameter("force_conflicts", .bool).convert(value)
+        else {
+            throw ModuleError(
+                "force_conflicts must be a boolean, not \(value.json())",
+                span: call.source["server_side_apply"]?["force_conflicts"]?.span ?? call.span, failureClass: .input)
+        }
+        return flag
     }
 
     // MARK: Applying
