@@ -33,7 +33,9 @@ package struct Engine: Sendable {
         var report = Report(
             title: plan.title, hosts: Array(plan.inventory.hosts.keys), isCheck: plan.options.isCheck,
             changesAreFindings: plan.options.changesAreFindings)
-        let pool = ConnectionPool(transport: transport, local: local) { host, address, duration in
+        let pool = ConnectionPool(
+            transport: transport, local: local, reconnectLimit: plan.options.reconnectLimit
+        ) { host, address, duration in
             events(.hostConnected(host: host, address: address, duration: duration))
         }
         let storage = RunStorage()

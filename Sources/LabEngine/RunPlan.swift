@@ -21,7 +21,7 @@ package struct RunPlan: Sendable {
 /// How a run goes about its plays.
 package struct RunOptions: Sendable {
     /// On how many hosts a task runs at the same time.
-    package var forks = 5
+    package var forks = Forks.adaptive
     /// A pattern that hosts must match as well (`-l`).
     package var limit: String?
     package var tags = TagSelection()
@@ -49,6 +49,8 @@ package struct RunOptions: Sendable {
     package var adjustEndpoint: (@Sendable (inout Endpoint) -> Void)?
     /// How long `always` sections may run after an interruption.
     package var cleanupLimit: Duration = .seconds(20)
+    /// How long a connection that was lost is tried to be made anew; zero never tries.
+    package var reconnectLimit: Duration = .seconds(30)
 
     package init() {}
 }

@@ -160,7 +160,8 @@ struct StepExecution: Sendable {
     }
 
     /// The module within the task's `timeout`.
-    private func limited(_ step: ModuleStep) async throws -> ModuleStep.Result {
+    private func limited(_ module: ModuleStep) async throws -> ModuleStep.Result {
+        let step = LastingStep(step: module, pool: run.pool, report: module.context.progress)
         guard let limit = try task.directives.timeout?.resolve(scope), limit > 0 else { return try await step.run() }
         let result = try await withThrowingTaskGroup(of: ModuleStep.Result?.self) { group in
             group.addTask { try await step.run() }

@@ -22,6 +22,11 @@ package protocol Module: Sendable {
     /// starting.
     func validate(_ call: ModuleCall, in scope: ValidationScope) -> [Diagnostic]
 
+    /// Whether a call may be applied a second time when the link was lost while it was under way and nobody knows how far
+    /// it came. True for what says how things are to be (a file that is written beside its place and renamed, an object
+    /// that is applied) or looks first (`creates`); the engine then plans anew and applies what is still missing.
+    func mayRepeat(_ call: ModuleCall) -> Bool
+
     /// Carries out a plan that `plan` made for the same call.
     ///
     /// - Throws: as `plan`.
@@ -30,6 +35,8 @@ package protocol Module: Sendable {
 
 extension Module {
     package var validatesBeforeRun: Bool { false }
+
+    package func mayRepeat(_ call: ModuleCall) -> Bool { false }
 
     package func validate(_ call: ModuleCall, in scope: ValidationScope) -> [Diagnostic] { [] }
 }

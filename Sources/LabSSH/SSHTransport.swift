@@ -36,8 +36,7 @@ package final class SSHConnection: Connection {
         Task { await session.close() }
     }
 
-    /// Whether the link is up, as far as is known.
-    var isUp: Bool { get async { await session.isUp } }
+    package var isUp: Bool { get async { await session.isUp } }
 
     package var hostName: String { session.hostName }
 

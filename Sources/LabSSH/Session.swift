@@ -43,8 +43,21 @@ actor Session {
         thread = try IOThreads.next()
     }
 
-    /// Connects, checks the host key, logs in.
+    /// Connects, checks the host key, logs in, as soon as there is room for another login.
     func open() async throws {
+        let isDirect = route.proxy == .none
+        let place = "\(route.address):\(route.port) \(route.proxy)"
+        try await shared.gate.enter(place, countsForAll: isDirect)
+        do {
+            try await logIn()
+        } catch {
+            shared.gate.leave(place, countsForAll: isDirect, wentWell: false)
+            throw error
+        }
+        shared.gate.leave(place, countsForAll: isDirect, wentWell: true)
+    }
+
+    private func logIn() async throws {
         let deadline = ContinuousClock.now + route.connectTimeout
         stage = "connecting to \(route.address):\(route.port)"
         do {
@@ -85,6 +98,7 @@ actor Session {
                 else { throw error }
                 link.shutDown()
                 self.link = nil
+                shared.gate.noteDrop()
                 try await Task.sleep(for: pause * Double.random(in: 0.5...1.5))
                 pause = min(pause * 2, .seconds(1))
             }
@@ -207,6 +221,8 @@ actor Session {
             let wake = await thread.wait(for: link.progress, until: asked + route.keepaliveTimeout)
             if wake == .cancelled { return nil }
             if wake == .timedOut, link.lastHeard < asked {
+                // A laptop that slept meanwhile has heard nothing because it slept: it asks again.
+                if .now - asked > route.keepaliveTimeout * 2 { return .zero }
                 link.fail(
                     ConnectionError(
                         .lost, hostName: hostName, "the connection was lost",

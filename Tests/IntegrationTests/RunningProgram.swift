@@ -72,6 +72,8 @@ final class RunningProgram: Sendable {
     /// Sends what Ctrl-C sends.
     func interrupt() { kill(process, SIGINT) }
 
+    func send(signal: Int32) { kill(process, signal) }
+
     /// Waits for its end, and kills it when the time is up, so that a hang fails a test.
     func wait() -> Labctl.Outcome {
         while isRunning {

@@ -24,14 +24,14 @@ import Testing
 
     @Test func connectionLostInTheMiddle() async throws {
         let lab = try Lab()
-        let transport = MachineTransport(wrap: { LosingConnection(inner: $0, runsLeft: 1) })
+        let transport = CountingTransport(Breaker([("B", 0, .before)]))
         let report = try await lab.run(
             """
             - hosts: one
               tasks:
-                - {name: A, command: "true"}
-                - {name: B, command: "true"}
-                - {name: C, command: "true"}
+                - {name: A, command: "true A"}
+                - {name: B, command: "true B"}
+                - {name: C, command: "true C"}
             """, transport: transport)
         #expect(report.lines == ["one changed unproved A", "one unreachable - B"])
         #expect(report.exitCode == 4)

@@ -132,7 +132,7 @@ extension OpenSSHTests {
 /// An ssh-agent for the length of `body`.
 func withAgent<T>(_ server: SSHServer, _ body: (String) async throws -> T) async throws -> T {
     let socket = server.folder + "/agent.sock"
-    let pid = try spawn(["ssh-agent", "-D", "-a", socket])
+    let pid = try spawn(["ssh-agent", "-D", "-a", socket], isQuiet: true)
     defer {
         kill(pid, SIGKILL)
         var status: Int32 = 0

@@ -60,7 +60,7 @@ struct PlanRoles: AsyncParsableCommand {
 
     @OptionGroup var shared: RoleRunOptions
 
-    @Option(name: [.short, .long], help: ArgumentHelp("How many hosts are under way at once.", valueName: "n"))
+    @Option(name: [.short, .long], help: forksHelp)
     var forks: Int?
 
     func run() async throws {

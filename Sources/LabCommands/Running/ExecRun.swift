@@ -100,7 +100,7 @@ struct ExecRun: Sendable {
             } catch {
                 lines.finish()
                 await link.close()
-                throw error
+                throw (error as? ConnectionError)?.ofRunningCommand ?? error
             }
         } catch is CancellationError {
             return .interrupted

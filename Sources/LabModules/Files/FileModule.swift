@@ -15,6 +15,8 @@ package struct FileModule: Module {
 
     package init() {}
 
+    package func mayRepeat(_ call: ModuleCall) -> Bool { true }
+
     package func plan(_ call: ModuleCall, in context: ModuleContext) async throws -> Plan {
         var wanted = FileState(call: call, attributes: try WantedAttributes(call), context: context)
         return try await wanted.plan()

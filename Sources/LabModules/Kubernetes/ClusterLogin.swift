@@ -74,8 +74,13 @@ package struct ClusterLogin: Sendable {
 
     private func client(isDirect: Bool) async throws -> KubeClient {
         let config = try await kubeconfig()
-        let opener = isDirect ? context.controller : try await context.connection()
-        return try KubeClient(config) { host, port in try await opener.openForward(host: host, port: port) }
+        if isDirect {
+            let laptop = context.controller
+            return try KubeClient(config) { host, port in try await laptop.openForward(host: host, port: port) }
+        }
+        // Asked for anew each time: a session that was lost is another one afterwards.
+        let connection = context.connection
+        return try KubeClient(config) { host, port in try await connection().openForward(host: host, port: port) }
     }
 
     private func environment(_ name: String) -> String? {

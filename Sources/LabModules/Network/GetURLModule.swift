@@ -30,6 +30,8 @@ package struct GetURLModule: Module {
     /// - Parameter environment: of this process; proxies and the folder for temporary files are looked up in it.
     package init(environment: [String: String]) { self.environment = environment }
 
+    package func mayRepeat(_ call: ModuleCall) -> Bool { true }
+
     package func plan(_ call: ModuleCall, in context: ModuleContext) async throws -> Plan {
         let job = try await DownloadJob(call, in: context, environment: environment)
         var values = job.values
