@@ -110,6 +110,7 @@ let package = Package(
             "LabEngine", ["LabCore", "LabTransport", "LabModel", "LabModules"], fixtures: ["Fixtures"]),
         tests("LabReport", ["LabCore", "LabModules", "LabEngine"], fixtures: ["Golden"]),
         tests("LabSandbox", ["LabCore", "LabYAML", collections, nioCore, nioPosix, nioHTTP1, nioHTTP2, nioSSL]),
+        tests("LabCommands", ["LabSSH"]),
         .testTarget(name: "IntegrationTests", dependencies: ["labctl"], swiftSettings: settings),
     ]
 )

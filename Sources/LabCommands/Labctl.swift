@@ -35,7 +35,8 @@ package struct Labctl: AsyncParsableCommand {
                 subcommands: [
                     ListInventory.self, ListTasks.self, Explain.self, ListModules.self, Lint.self, ShowYAML.self,
                 ]),
-            CommandGroup(name: "Reach", subcommands: [Exec.self, Doctor.self]),
+            CommandGroup(
+                name: "Reach", subcommands: [SSHLogin.self, Exec.self, CopyFiles.self, ForwardPorts.self, Doctor.self]),
             CommandGroup(name: "Try", subcommands: [SandboxCommand.self]),
         ])
 

@@ -70,6 +70,7 @@ final class JumpHosts: Sendable {
             jump.options.insert(
                 Endpoint.Option("ProxyJump", hosts.dropLast().joined(separator: ",")), at: 0)
         }
+        try await checkForLoop(jump, for: endpoint, shared)
         let session = try await Session.make(jump, shared)
         try await session.open()
         return SSHConnection(session)

@@ -139,7 +139,7 @@ actor Session {
         ]
         if route.compresses { results.append(labctl_ssh_set_string(session, SSH_OPTIONS_COMPRESSION, "yes")) }
         var algorithms = route.algorithms
-        let types = known.recordedTypes(host: route.keyName, port: route.port)
+        let types = known.recordedTypes(host: route.keyName, port: route.keyPort)
         if !types.isEmpty {
             let preferred = HostKeyAlgorithms.preferring(types)
             switch algorithms[.hostKey] {

@@ -35,6 +35,8 @@ struct Exec: AsyncParsableCommand {
 
     func validate() throws {
         if command.isEmpty { throw ValidationError("what to run? write it after --: labctl exec \(pattern) -- uptime") }
+        if output.output == .junit { throw ValidationError("exec has no junit output: choose text or json") }
+        if forks < 1 { throw ValidationError("--forks is a number above 0") }
     }
 
     func run() async throws {
@@ -48,8 +50,8 @@ struct Exec: AsyncParsableCommand {
             let limited = Set(try project.inventory.hosts(matching: limit).map(\.name))
             return matching.filter { limited.contains($0.name) }
         }
-        let run = ExecRun(
-            project: project, hosts: chosen ?? matching, command: command, connection: connection, output: output)
+        let reach = try Reach(project: project, hosts: chosen ?? matching, connection: connection)
+        let run = ExecRun(reach: reach, command: command, output: output)
         let status = try await withInterruption { [forks] in await run.run(forks: forks) }
         if status != 0 { throw ExitCode(status) }
     }

@@ -39,8 +39,8 @@ struct Running {
             local: LocalTransport(), insight: KubectlInsight(environment: Surroundings.environment))
         var options = options
         options.extraVariables = [project.extraVariables] + options.extraVariables
-        if connection.askPass { options.password = try asked("login password: ") }
-        if connection.askBecomePass { options.becomePassword = try asked("sudo password: ") }
+        if connection.askPass { options.password = try SecretPrompt.demand("login password: ") }
+        if connection.askBecomePass { options.becomePassword = try SecretPrompt.demand("sudo password: ") }
         options.directives = try connection.directives()
         options.adjustEndpoint = { [connection] in connection.adjust(&$0) }
         let plan = RunPlan(title: title, inventory: project.inventory, plays: plays, options: options)
@@ -52,13 +52,6 @@ struct Running {
         }
         reporter.finish()
         if report.exitCode != 0 { throw ExitCode(report.exitCode) }
-    }
-
-    private func asked(_ question: String) throws(UsageError) -> Secret {
-        guard let answer = SecretPrompt.ask(question) else {
-            throw UsageError("there is no terminal to ask for the password at")
-        }
-        return answer
     }
 
     private func makeReporter() -> any Reporter {
