@@ -63,8 +63,8 @@ let package = Package(
         library(
             "LabKube",
             [
-                "LabCore", "LabTransport", collections, nioCore, nioPosix, nioHTTP1, nioTLS, nioSSL, nioHTTP2, x509,
-                asn1,
+                "LabCore", "LabTransport", collections, crypto, nioCore, nioPosix, nioHTTP1, nioTLS, nioSSL, nioHTTP2,
+                x509, asn1,
             ]),
         library(
             "LabModules",
@@ -89,6 +89,10 @@ let package = Package(
             ]),
         .executableTarget(name: "labctl", dependencies: ["LabCommands"], swiftSettings: settings),
 
+        // What tests of several targets share: certificates, servers and proxies on loopback.
+        .target(
+            name: "LabTesting", dependencies: [nioCore, nioPosix, nioHTTP1, nioSSL, x509, asn1, crypto],
+            path: "Tests/LabTesting", swiftSettings: settings),
         tests("LabYAML", ["LabCore", collections], fixtures: ["Fixtures"]),
         tests("LabTemplate", ["LabCore", collections], fixtures: ["Fixtures"]),
         tests("LabTransport", ["LabCore"]),
@@ -97,20 +101,22 @@ let package = Package(
         tests(
             "LabKube",
             [
-                "LabCore", "LabTransport", "LabYAML", "LabSandbox", nioCore, nioPosix, nioHTTP1, nioHTTP2, nioSSL,
-                nioTLS, x509, asn1, crypto,
+                "LabCore", "LabTransport", "LabYAML", "LabSandbox", "LabTesting", nioCore, nioPosix, nioHTTP1, nioHTTP2,
+                nioSSL, nioTLS,
             ]),
         tests(
             "LabModules",
             [
-                "LabCore", "LabTransport", "LabKube", "LabYAML", "LabSandbox", "LabModel", "LabTemplate", collections,
-                nioCore, nioPosix, nioHTTP1, nioSSL, x509, asn1, crypto,
+                "LabCore", "LabTransport", "LabKube", "LabYAML", "LabSandbox", "LabModel", "LabTemplate", "LabTesting",
+                collections, nioCore, nioPosix, nioHTTP1, nioSSL, x509, asn1, crypto,
             ]),
         tests(
-            "LabEngine", ["LabCore", "LabTransport", "LabModel", "LabModules"], fixtures: ["Fixtures"]),
+            "LabEngine", ["LabCore", "LabTransport", "LabModel", "LabModules", "LabKube", "LabSandbox"],
+            fixtures: ["Fixtures"]),
         tests("LabReport", ["LabCore", "LabModules", "LabEngine"], fixtures: ["Golden"]),
         tests("LabSandbox", ["LabCore", "LabYAML", collections, nioCore, nioPosix, nioHTTP1, nioHTTP2, nioSSL]),
-        .testTarget(name: "IntegrationTests", dependencies: ["labctl"], swiftSettings: settings),
+        .testTarget(name: "IntegrationTests", dependencies: ["labctl", "LabTesting"], swiftSettings: settings),
+        tests("LabCommands", ["LabSSH"]),
     ]
 )
 

@@ -55,6 +55,10 @@ static inline void labctl_ssh_callbacks_init(struct ssh_channel_callbacks_struct
     ssh_callbacks_init(callbacks);
 }
 
+static inline void labctl_ssh_session_callbacks_init(struct ssh_callbacks_struct *callbacks) {
+    ssh_callbacks_init(callbacks);
+}
+
 static inline int labctl_ssh_auth_none(ssh_session s) { return ssh_userauth_none(s, NULL); }
 static inline int labctl_ssh_auth_try(ssh_session s, ssh_key key) { return ssh_userauth_try_publickey(s, NULL, key); }
 static inline int labctl_ssh_auth_key(ssh_session s, ssh_key key) { return ssh_userauth_publickey(s, NULL, key); }

@@ -10,9 +10,12 @@ import Synchronization
 /// Runs `body` so that Ctrl-C (or SIGTERM, SIGHUP) cancels it: the first one lets it close cleanly and tell what is
 /// known, the second one ends the process at once with 130.
 ///
-/// - Parameter onInterruption: called once, at the first signal, on a queue of its own.
+/// - Parameters:
+///   - onInterruption: called once, at the first signal, on a queue of its own.
+///   - onAbandon: called at the second signal, before the end of the process.
 func withInterruption<Result: Sendable>(
-    onInterruption: @escaping @Sendable () -> Void = {}, _ body: @escaping @Sendable () async throws -> Result
+    onInterruption: @escaping @Sendable () -> Void = {}, onAbandon: @escaping @Sendable () -> Void = {},
+    _ body: @escaping @Sendable () async throws -> Result
 ) async throws -> Result {
     let task = Task { try await body() }
     let count = Mutex(0)
@@ -24,7 +27,10 @@ func withInterruption<Result: Sendable>(
                 count += 1
                 return count
             }
-            if number > 1 { _exit(130) }
+            if number > 1 {
+                onAbandon()
+                _exit(130)
+            }
             task.cancel()
             onInterruption()
         }

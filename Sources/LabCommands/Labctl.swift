@@ -29,23 +29,37 @@ package struct Labctl: AsyncParsableCommand {
         version: labctlVersion,
         groupedSubcommands: [
             CommandGroup(
-                name: "Provision", subcommands: [Provision.self, PlanRoles.self, Verify.self, PlayPlaybooks.self]),
+                name: "Provision",
+                subcommands: [Provision.self, PlanRoles.self, Verify.self, PlayPlaybooks.self, Remove.self]),
             CommandGroup(
                 name: "Look",
                 subcommands: [
                     ListInventory.self, ListTasks.self, Explain.self, ListModules.self, Lint.self, ShowYAML.self,
                 ]),
-            CommandGroup(name: "Reach", subcommands: [Exec.self, Doctor.self]),
+            CommandGroup(
+                name: "Reach", subcommands: [SSHLogin.self, Exec.self, CopyFiles.self, ForwardPorts.self, Doctor.self]),
             CommandGroup(name: "Try", subcommands: [SandboxCommand.self]),
         ])
 
     package init() {}
 
+    /// A misspelt command is told with the nearest one; the parser only calls it unexpected.
+    ///
+    /// - Throws: `UsageError`.
+    private static func checkCommand(_ arguments: [String]) throws(UsageError) {
+        let names = configuration.subcommands.map { $0._commandName }
+        guard let first = arguments.first, !first.hasPrefix("-"), first != "help", !names.contains(first) else { return }
+        let near = nearestName(to: first, among: names).map { "did you mean '\($0)'? " } ?? ""
+        throw UsageError("there is no command '\(first)'", hint: "\(near)see 'labctl --help' for more information")
+    }
+
     /// Runs the command line and ends the process with the exit status that design.md lays down.
     package static func start(arguments: [String]) async -> Never {
         // A reader that goes away (`labctl … | head`) is no error of ours.
         signal(SIGPIPE, SIG_IGN)
+        CoreDumps.disable(environment: Surroundings.environment)
         do {
+            try checkCommand(arguments)
             var command = try parseAsRoot(arguments)
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()

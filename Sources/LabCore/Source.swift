@@ -19,17 +19,20 @@ package final class SourceFile: Sendable {
     /// (`<stdin>`, `<command line>`).
     package let path: String
     package let bytes: [UInt8]
+    /// Whether it holds passwords, tokens or keys: of its lines only the keys are shown.
+    package let isSecret: Bool
     /// Offsets in 32 bits: the readers of files refuse larger ones long before.
     private let lineStarts: [UInt32]
 
-    package init(path: String, bytes: [UInt8]) {
+    package init(path: String, bytes: [UInt8], isSecret: Bool = false) {
         self.path = path
         self.bytes = bytes
+        self.isSecret = isSecret
         self.lineStarts = SourceFile.lineStarts(of: bytes)
     }
 
-    package convenience init(path: String, text: String) {
-        self.init(path: path, bytes: Array(text.utf8))
+    package convenience init(path: String, text: String, isSecret: Bool = false) {
+        self.init(path: path, bytes: Array(text.utf8), isSecret: isSecret)
     }
 
     package var lineCount: Int { lineStarts.count }
@@ -41,6 +44,19 @@ package final class SourceFile: Sendable {
         var end = number < lineStarts.count ? Int(lineStarts[number]) : bytes.count
         while end > start, bytes[end - 1] == 0x0A || bytes[end - 1] == 0x0D { end -= 1 }
         return String(decoding: bytes[start..<end], as: UTF8.self)
+    }
+
+    /// A line as people may see it: of a secret file only indentation, dashes and a plain key; of others without the
+    /// passwords, tokens and keys that are written out in it.
+    package func shownLine(_ number: Int) -> String? {
+        guard let line = line(number) else { return nil }
+        guard isSecret else { return SecretWords.masked(line) }
+        let start = line.prefix { $0 == " " || $0 == "-" }
+        let key = line.dropFirst(start.count).prefix { $0.isASCII && ($0.isLetter || $0 == "-") }
+        let rest = line.dropFirst(start.count + key.count)
+        // A line of a longer text has no colon, and what looks like a key in it may be part of a secret.
+        guard !key.isEmpty, key.count <= 40, rest == ":" || rest.hasPrefix(": ") else { return "" }
+        return start + key + ":" + (rest.count > 2 ? " …" : "")
     }
 
     /// The position of a byte offset; an offset past the end is the end.

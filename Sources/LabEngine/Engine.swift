@@ -33,7 +33,9 @@ package struct Engine: Sendable {
         var report = Report(
             title: plan.title, hosts: Array(plan.inventory.hosts.keys), isCheck: plan.options.isCheck,
             changesAreFindings: plan.options.changesAreFindings)
-        let pool = ConnectionPool(transport: transport, local: local) { host, address, duration in
+        let pool = ConnectionPool(
+            transport: transport, local: local, reconnectLimit: plan.options.reconnectLimit
+        ) { host, address, duration in
             events(.hostConnected(host: host, address: address, duration: duration))
         }
         let storage = RunStorage()
@@ -92,7 +94,7 @@ package struct Engine: Sendable {
             let state = RunState(
                 plan: plan, registry: registry, insight: insight, pool: pool, storage: storage, controller: controller,
                 pass: pass, firstTask: lastTask, events: events)
-            if pass == 1,
+            if pass == 1, !plan.options.removes,
                 let failure = RunValidation(run: state, plays: Array(zip(plan.plays, selection.plays))).check()
             {
                 report.failures.append(failure)
@@ -183,8 +185,9 @@ package struct Engine: Sendable {
         for play in plan.plays {
             do {
                 layers.add(play.variables)
-                let scope = LabModel.VariableScope(
-                    layers: layers, magic: MagicVariables(inventory: plan.inventory, hostName: nil))
+                var magic = MagicVariables(inventory: plan.inventory, hostName: nil)
+                magic.digest = Checksum.named
+                let scope = LabModel.VariableScope(layers: layers, magic: magic)
                 let value = try play.hosts.rendered(scope)
                 let patterns = (value.list ?? [value]).compactMap { String(keyword: $0) }
                 let hosts = try plan.inventory.hosts(

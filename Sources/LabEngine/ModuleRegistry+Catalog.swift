@@ -1,3 +1,4 @@
+import LabCore
 import LabModel
 import LabModules
 
@@ -12,5 +13,9 @@ extension ModuleRegistry: ModuleCatalog {
                     parameter.name, aliases: parameter.aliases, required: parameter.isRequired,
                     choices: parameter.choices)
             }, takesFreeForm: specification.takesFreeForm, takesAnyParameter: specification.takesAnyParameter)
+    }
+
+    package func mistake(in argument: SourceValue.Entry, ofModule name: String) -> Diagnostic? {
+        self[name]?.specification.mismatch(of: argument)
     }
 }

@@ -7,15 +7,39 @@ struct ModuleStep: Sendable {
     let module: any Module
     let call: ModuleCall
     let context: ModuleContext
+    /// Waits until changes are allowed; false keeps the step from changing anything.
+    var mayChange: @Sendable () async -> Bool = { true }
 
     struct Result: Sendable {
         var record: StepRecord
         var variables: ModuleResult.VariableEffect?
     }
 
-    func run() async throws -> Result {
+    /// How far the step has come, for going on after its connection was lost.
+    struct Progress: Sendable {
+        fileprivate enum Stage { case reading, applying, proving }
+        fileprivate var stage = Stage.reading
+        /// What an apply, whose end nobody has seen, was to change.
+        fileprivate var begun: [Change] = []
+        /// What an apply has done that still has to be proved.
+        fileprivate var applied: (result: ModuleResult, record: StepRecord)?
+    }
+
+    /// Whether the step may go on where it was when the connection was lost: it was reading, or may be done again.
+    func mayGoOn(_ progress: Progress) -> Bool { progress.stage != .applying || module.mayRepeat(call) }
+
+    /// Carries the step out, or what is left of it.
+    func run(_ progress: inout Progress) async throws -> Result {
+        if let (result, record) = progress.applied { return try await prove(result, record) }
+        progress.stage = .reading
         let plan = try await module.plan(call, in: context)
         switch plan.verdict {
+        case .nothing where !progress.begun.isEmpty:
+            // The apply had come to its end, only the answer was lost; this plan is the second one.
+            return Result(
+                record: StepRecord(
+                    .changed, proof: .proved(by: nil), changes: progress.begun, notes: plan.notes,
+                    warnings: plan.warnings, result: plan.values))
         case .nothing:
             return Result(
                 record: StepRecord(
@@ -28,7 +52,8 @@ struct ModuleStep: Sendable {
                     record: StepRecord(
                         .changed, changes: changes, notes: plan.notes, warnings: plan.warnings, result: plan.values))
             }
-            return try await change(plan, changes)
+            guard await mayChange() else { return heldBack(plan) }
+            return try await change(plan, changes, &progress)
         case .unpredictable(let reason):
             guard !context.checkMode else {
                 var values = plan.values
@@ -37,8 +62,19 @@ struct ModuleStep: Sendable {
                     record: StepRecord(
                         .skipped, notes: plan.notes + ["not run: \(reason)"], warnings: plan.warnings, result: values))
             }
+            guard await mayChange() else { return heldBack(plan) }
+            progress.stage = .applying
             return try await runBlindly(plan, reason: reason)
         }
+    }
+
+    private func heldBack(_ plan: Plan) -> Result {
+        var values = plan.values
+        values["skipped"] = true
+        return Result(
+            record: StepRecord(
+                .skipped, notes: ["nothing was changed, because of what the pre-flight found"], warnings: plan.warnings,
+                result: values))
     }
 
     private func read(_ result: ModuleResult, _ plan: Plan) -> Result {
@@ -50,10 +86,14 @@ struct ModuleStep: Sendable {
         return Result(record: record, variables: result.variables)
     }
 
-    private func change(_ plan: Plan, _ changes: [Change]) async throws -> Result {
+    private func change(_ plan: Plan, _ changes: [Change], _ progress: inout Progress) async throws -> Result {
+        progress.stage = .applying
+        let earlier = progress.begun
+        progress.begun = joined(earlier, changes)
         let result = try await module.apply(plan, for: call, in: context)
         var record = StepRecord(
-            result.changed == false ? .ok : .changed, changes: result.changes.isEmpty ? changes : result.changes,
+            result.changed == false ? .ok : .changed,
+            changes: joined(earlier, result.changes.isEmpty ? changes : result.changes),
             // What the plan had to say of what was to come is past; the module says what came of it.
             notes: result.notes, warnings: union(plan.warnings, result.warnings), result: result.values)
         if result.failure != nil {
@@ -64,6 +104,18 @@ struct ModuleStep: Sendable {
             take(claim, into: &record)
             return Result(record: record, variables: result.variables)
         }
+        progress.stage = .proving
+        progress.applied = (result, record)
+        return try await prove(result, record)
+    }
+
+    private func joined(_ earlier: [Change], _ changes: [Change]) -> [Change] {
+        let subjects = Set(earlier.map(\.subject))
+        return earlier + changes.filter { !subjects.contains($0.subject) }
+    }
+
+    private func prove(_ result: ModuleResult, _ record: StepRecord) async throws -> Result {
+        var record = record
         let again = try await module.plan(call, in: context)
         record.result = again.values.merging(result.values) { _, applied in applied }
         record.notes = union(record.notes, again.notes)

@@ -17,6 +17,8 @@ final class PlayContext: Sendable {
     private let isOver = Mutex(false)
     private let living = Mutex<(count: Int, hosts: [String])>((-1, []))
     private let bases = Mutex<[String: VariableLayers]>([:])
+    /// What a role looks at before anything is changed.
+    let preflight = PreflightGate()
     private let endedRoles = Mutex<[String: [RoleContext]]>([:])
 
     init(run: RunState, play: Play, allHosts: [String], batch: [String], handlers: [TaskNode]) {
@@ -137,6 +139,7 @@ final class PlayContext: Sendable {
         magic.skippedTags = options.tags.skip
         magic.verbosity = options.verbosity
         magic.processEnvironment = options.environment
+        magic.digest = Checksum.named
         magic.searchPaths = role.map { [$0.path] } ?? []
         return magic
     }

@@ -7,8 +7,8 @@ import LabTemplate
 struct PlayRunner: Sendable {
     let context: PlayContext
 
-    private var run: RunState { context.run }
-    private var play: Play { context.play }
+    var run: RunState { context.run }
+    var play: Play { context.play }
 
     func runSections() async {
         switch play.strategy {
@@ -20,11 +20,14 @@ struct PlayRunner: Sendable {
 
     private func sections(_ hosts: [String]) async {
         loadFileVariables(hosts)
+        if run.options.removes { return await removeRoles(hosts) }
         await list(play.preTasks, hosts)
         await flushHandlers(hosts)
         for role in play.roles {
             await check(role, hosts)
-            await list(role.tasks, hosts)
+            let start = run.recordCount
+            await withPreflight(of: role, hosts) { await list(role.tasks, hosts) }
+            if role.metadata.prunes { await prune(role, hosts, since: start) }
         }
         await list(play.tasks, hosts)
         await flushHandlers(hosts)
@@ -32,11 +35,30 @@ struct PlayRunner: Sendable {
         await flushHandlers(hosts)
     }
 
+    /// Runs a role's tasks while its pre-flight is under way. Reading goes on meanwhile; changes wait (`PreflightGate`).
+    private func withPreflight(of role: Role, _ hosts: [String], _ tasks: () async -> Void) async {
+        guard run.options.runsPreflight, run.pass == 1, !role.preflight.isEmpty, !context.active(hosts).isEmpty,
+            !run.mustStop
+        else { return await tasks() }
+        let gate = context.preflight
+        let preflight = _Concurrency.Task {
+            await PreflightGate.$isInside.withValue(true) { await list(role.preflight, hosts) }
+            if hosts.contains(where: { run.host($0).isFailed }) { gate.refuse() }
+        }
+        gate.wait(for: preflight)
+        await withTaskCancellationHandler {
+            await tasks()
+            await preflight.value
+        } onCancel: {
+            preflight.cancel()
+        }
+    }
+
     // MARK: lists of tasks
 
     func list(_ nodes: [TaskNode], _ hosts: [String], isHandler: Bool = false) async {
         for node in nodes {
-            if run.mustStop || context.hasEnded { return }
+            if run.mustStop || context.hasEnded || context.preflight.isRefused { return }
             var active = context.active(hosts)
             if active.isEmpty { return }
             if let role = node.task?.role { active.removeAll { context.hasEnded(role, on: $0) } }
@@ -111,7 +133,7 @@ struct PlayRunner: Sendable {
         let start = run.recordCount
         await list(block.tasks, hosts)
         let failed = hosts.filter { run.host($0).isFailed }
-        if !block.rescue.isEmpty, !failed.isEmpty, !run.mustStop {
+        if !block.rescue.isEmpty, !failed.isEmpty, !run.mustStop, !context.preflight.isRefused {
             for host in failed {
                 run.host(host).isFailed = false
                 run.markRescued(host: host, since: start)
@@ -123,6 +145,7 @@ struct PlayRunner: Sendable {
         let reachable = hosts.filter { !run.host($0).isUnreachable && !run.host($0).hasEnded }
         let stillFailed = reachable.filter { run.host($0).isFailed }
         for host in stillFailed { run.host(host).isFailed = false }
+        // Remembers a Ctrl-C that the protected tasks do not see.
         _ = run.mustStop
         await protected { await list(block.always, reachable) }
         for host in stillFailed { run.host(host).isFailed = true }
@@ -274,7 +297,11 @@ struct PlayRunner: Sendable {
                     }
                 }
                 guard !notified.isEmpty else { continue }
+                // With `force_handlers` failed hosts have their turn as well; the failure counts again afterwards.
+                let failed = notified.filter { run.host($0).isFailed }
+                for host in failed { run.host(host).isFailed = false }
                 await list([node], notified, isHandler: true)
+                for host in failed { run.host(host).isFailed = true }
             }
         }
     }

@@ -21,7 +21,7 @@ package struct RunPlan: Sendable {
 /// How a run goes about its plays.
 package struct RunOptions: Sendable {
     /// On how many hosts a task runs at the same time.
-    package var forks = 5
+    package var forks = Forks.adaptive
     /// A pattern that hosts must match as well (`-l`).
     package var limit: String?
     package var tags = TagSelection()
@@ -35,6 +35,12 @@ package struct RunOptions: Sendable {
     package var isDiff = false
     /// Run everything a second time and fail if anything changes (`--prove`).
     package var proves = false
+    /// Take away what the roles brought to clusters, instead of running them (`labctl remove`).
+    package var removes = false
+    /// How long each part of a removal may take.
+    package var removalTimeout: Duration = .seconds(120)
+    /// Whether the roles' `preflight/main.yml` runs.
+    package var runsPreflight = false
     /// Whether changes found in check mode make exit code 1 (`labctl plan`).
     package var changesAreFindings = false
     /// 0, and one more for each `-v`.
@@ -49,6 +55,8 @@ package struct RunOptions: Sendable {
     package var adjustEndpoint: (@Sendable (inout Endpoint) -> Void)?
     /// How long `always` sections may run after an interruption.
     package var cleanupLimit: Duration = .seconds(20)
+    /// How long a connection that was lost is tried to be made anew; zero never tries.
+    package var reconnectLimit: Duration = .seconds(30)
 
     package init() {}
 }

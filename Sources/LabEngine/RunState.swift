@@ -18,6 +18,7 @@ final class RunState: Sendable {
     private let hosts = Mutex<[String: HostState]>([:])
     private let records = Mutex<[TaskRecord]>([])
     private let failures = Mutex<[Report.Failure]>([])
+    private let inventories = Mutex<[String: RoleInventory]>([:])
     private let taskCount: Atomic<Int>
     private let wasInterrupted = Atomic<Bool>(false)
 
@@ -39,6 +40,16 @@ final class RunState: Sendable {
 
     var options: RunOptions { plan.options }
     var inventory: Inventory { plan.inventory }
+
+    /// What a role brings to clusters in this pass.
+    func inventory(of role: String) -> RoleInventory {
+        inventories.withLock { inventories in
+            if let known = inventories[role] { return known }
+            let inventory = RoleInventory(role: role)
+            inventories[role] = inventory
+            return inventory
+        }
+    }
 
     func emit(_ event: Event) { emitEvent(event) }
 

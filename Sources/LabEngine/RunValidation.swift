@@ -172,6 +172,7 @@ private struct Round {
             },
             spanOfText: { scope.layers.span(ofText: $0) },
             spanOfEmptyList: { scope.layers.span(ofEmptyList: $0) },
+            spanOfEntry: { scope.layers.span(ofEntry: $0, in: $1) },
             hostName: try task.directives.delegateTo?.resolve(scope) ?? host, record: record)
         found += module.validate(call, in: validation)
     }
@@ -183,6 +184,18 @@ extension VariableLayers {
         for layer in layers.reversed() {
             for case .template(let source) in layer.variables.values.map(\.content) {
                 if let span = source.span(ofText: text) { return span }
+            }
+        }
+        return nil
+    }
+
+    /// Where a file has the entry of the map whose `name` is `owner`, in the layer of the highest precedence. Keys are
+    /// the same that differ in case and underscores only, as a role's variables differ from an object's fields.
+    fileprivate func span(ofEntry key: String, in owner: String) -> SourceSpan? {
+        let plain = key.withoutCase
+        for layer in layers.reversed() {
+            for case .template(let source) in layer.variables.values.map(\.content) {
+                if let span = source.span(ofEntry: plain, in: owner) { return span }
             }
         }
         return nil
@@ -214,6 +227,21 @@ extension SourceValue {
         }
     }
 
+    /// - Parameter key: without case and underscores.
+    fileprivate func span(ofEntry key: String, in owner: String) -> SourceSpan? {
+        switch content {
+        case .list(let items):
+            for item in items { if let span = item.span(ofEntry: key, in: owner) { return span } }
+        case .map(let entries):
+            if self["name"]?.string == owner, let entry = entries.first(where: { $0.key.withoutCase == key }) {
+                return entry.value.span ?? entry.keySpan
+            }
+            for entry in entries { if let span = entry.value.span(ofEntry: key, in: owner) { return span } }
+        default: break
+        }
+        return nil
+    }
+
     fileprivate func span(ofText text: String) -> SourceSpan? {
         switch content {
         case .string(text): return span
@@ -225,4 +253,9 @@ extension SourceValue {
         }
         return nil
     }
+}
+
+extension String {
+    /// `holdTime` and `hold_time` as the same text.
+    fileprivate var withoutCase: String { lowercased().replacing("_", with: "") }
 }

@@ -40,6 +40,7 @@ extension StepExecution {
         context.checkMode = isCheck
         context.wantsDiff = try task.directives.diff?.resolve(scope) ?? run.options.isDiff
         context.verbosity = run.options.verbosity
+        if let role = task.role, role.keepsSet { context.roleSet = RoleCalls(play: play).set(of: role) }
         return context
     }
 

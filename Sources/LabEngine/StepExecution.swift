@@ -78,7 +78,8 @@ struct StepExecution: Sendable {
         let call = try run.registry.call(
             module, arguments: arguments, freeForm: freeForm, source: task.arguments, span: task.span)
         let context = try moduleContext(module, delegate: result.delegate, isCheck: isCheck)
-        let step = ModuleStep(module: module, call: call, context: context)
+        let gate = play.preflight
+        let step = ModuleStep(module: module, call: call, context: context) { await gate.mayChange() }
         (result.record, result.variables) = try await tried(step)
     }
 
@@ -160,7 +161,8 @@ struct StepExecution: Sendable {
     }
 
     /// The module within the task's `timeout`.
-    private func limited(_ step: ModuleStep) async throws -> ModuleStep.Result {
+    private func limited(_ module: ModuleStep) async throws -> ModuleStep.Result {
+        let step = LastingStep(step: module, pool: run.pool, report: module.context.progress)
         guard let limit = try task.directives.timeout?.resolve(scope), limit > 0 else { return try await step.run() }
         let result = try await withThrowingTaskGroup(of: ModuleStep.Result?.self) { group in
             group.addTask { try await step.run() }
@@ -185,9 +187,10 @@ struct StepExecution: Sendable {
             record.result["changed"] = .bool(isChanged)
             switch record.outcome {
             case .ok, .changed:
+                let wasChanged = record.outcome == .changed
                 record.outcome = isChanged ? .changed : .ok
                 if !isChanged { record.changes = [] }
-                if case .unproved = record.proof { record.proof = .proved(by: "changed_when") }
+                prove(&record, isNewlyChanged: isChanged && !wasChanged)
             default: break
             }
         }
@@ -208,13 +211,29 @@ struct StepExecution: Sendable {
                 record.failure = []
                 record.failureClass = nil
                 if task.changedWhen != nil {
-                    record.proof = .proved(by: "changed_when")
+                    record.proof = .unproved(reason: "")
+                    prove(&record, isNewlyChanged: false)
                 } else if !record.proof.isProved {
                     record.proof = .unproved(reason: "the step failed, and failed_when excuses it")
                 }
             }
         }
         if record.outcome == .failed { record.proof = .none }
+    }
+
+    /// What `changed_when` proves: that nothing changed, where it says so. Where it says that something did, nobody knows
+    /// whether the next run would do it again.
+    private func prove(_ record: inout StepRecord, isNewlyChanged: Bool) {
+        if record.outcome == .ok {
+            if case .unproved = record.proof { record.proof = .proved(by: "changed_when") }
+            return
+        }
+        var isOpen = isNewlyChanged
+        if case .unproved = record.proof { isOpen = true }
+        if isOpen {
+            record.proof = .unproved(
+                reason: "changed_when says that it changed; --prove would say whether it does again")
+        }
     }
 
     private func holds(_ conditions: [Condition], _ result: ValueMap) throws -> Bool {

@@ -54,9 +54,11 @@ struct TaskExecution: Sendable {
     private func refuted(_ record: TaskRecord) -> TaskRecord {
         guard run.pass > 1, record.outcome == .changed else { return record }
         var record = record
+        record.step.notes.append("changed again in the second run")
+        // What is known of why.
+        if case .unproved(let reason) = record.step.proof { record.step.notes.append(reason) }
         record.step.outcome = .unstable
         record.step.proof = .refuted(record.step.changes)
-        record.step.notes.append("changed again in the second run")
         return record
     }
 

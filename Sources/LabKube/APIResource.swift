@@ -104,6 +104,10 @@ enum BuiltInResources {
 
     static func find(apiVersion: String, kind: String) -> APIResource? { byKind["\(apiVersion) \(kind)"] }
 
+    static func find(_ kind: GroupKind) -> APIResource? {
+        all.first { $0.group == kind.group && $0.kind == kind.kind }
+    }
+
     private static func make(_ apiVersion: String, _ kind: String, isNamespaced: Bool) -> APIResource {
         let (group, version) = splitAPIVersion(apiVersion)
         return APIResource(

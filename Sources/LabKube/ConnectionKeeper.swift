@@ -8,7 +8,7 @@ actor ConnectionKeeper {
     private let openChannel: KubeClient.ChannelOpener
     private let host: String
     private let port: Int
-    private let settings: TLSSettings
+    private let settings: @Sendable (CredentialKeeper.Issue) throws -> TLSSettings
     private let group: any EventLoopGroup
     private let timeout: Duration
 
@@ -20,8 +20,8 @@ actor ConnectionKeeper {
     private var isClosed = false
 
     init(
-        openChannel: @escaping KubeClient.ChannelOpener, host: String, port: Int, settings: TLSSettings,
-        group: any EventLoopGroup, timeout: Duration
+        openChannel: @escaping KubeClient.ChannelOpener, host: String, port: Int, group: any EventLoopGroup,
+        timeout: Duration, settings: @escaping @Sendable (CredentialKeeper.Issue) throws -> TLSSettings
     ) {
         self.openChannel = openChannel
         self.host = host
@@ -31,23 +31,24 @@ actor ConnectionKeeper {
         self.timeout = timeout
     }
 
-    /// A connection to send one request on; give it back with `release` when it is not multiplexed.
-    func acquire() async throws -> HTTPConnection {
+    /// A connection to send one request on, made with the user's certificate; give it back with `release` when it is not
+    /// multiplexed.
+    func acquire(as issue: CredentialKeeper.Issue) async throws -> HTTPConnection {
         while true {
             guard !isClosed else { throw KubeError(.lost, "the connection to the API server was closed") }
             if let shared {
-                if shared.isUsable { return shared }
+                if shared.isUsable, shared.certificateNumber >= issue.certificateNumber { return shared }
                 // What still runs on it may finish.
                 retired.append(shared)
                 self.shared = nil
             }
             if let connection = idle.popLast() {
-                if connection.isUsable { return connection }
+                if connection.isUsable, connection.certificateNumber >= issue.certificateNumber { return connection }
                 await connection.close()
                 continue
             }
-            if speaksHTTP1 { return try await open() }
-            try await openFirst()
+            if speaksHTTP1 { return try await open(issue) }
+            try await openFirst(issue)
         }
     }
 
@@ -73,12 +74,12 @@ actor ConnectionKeeper {
     }
 
     /// Opens the connection that tells which protocol the server speaks; callers that come meanwhile wait for it.
-    private func openFirst() async throws {
+    private func openFirst(_ issue: CredentialKeeper.Issue) async throws {
         let task: Task<Void, any Error>
         if let opening {
             task = opening
         } else {
-            task = Task { try await self.store(self.open()) }
+            task = Task { try await self.store(self.open(issue)) }
             opening = task
         }
         do {
@@ -107,7 +108,8 @@ actor ConnectionKeeper {
         }
     }
 
-    private func open() async throws -> HTTPConnection {
+    private func open(_ issue: CredentialKeeper.Issue) async throws -> HTTPConnection {
+        let settings = try settings(issue)
         let stream: any ByteChannel
         do {
             stream = try await openChannel(host, port)
@@ -117,6 +119,8 @@ actor ConnectionKeeper {
                 notes: [Diagnostic.Note(error.message)] + error.notes.map { Diagnostic.Note($0) },
                 hint: error.hint ?? "is kube-apiserver running, and is the server of the kubeconfig right?")
         }
-        return try await HTTPConnection.open(over: stream, settings: settings, group: group, timeout: timeout)
+        return try await HTTPConnection.open(
+            over: stream, settings: settings, group: group, timeout: timeout,
+            certificateNumber: issue.certificateNumber)
     }
 }

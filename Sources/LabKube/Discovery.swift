@@ -27,6 +27,11 @@ package actor Discovery {
         return resources.first { $0.plural == lower || $0.kind.lowercased() == lower || $0.shortNames.contains(lower) }
     }
 
+    /// Whether the kinds of an apiVersion are Kubernetes' own: no CustomResourceDefinition will ever bring another.
+    package static func isBuiltIn(apiVersion: String) -> Bool {
+        BuiltInResources.all.contains { $0.apiVersion == apiVersion }
+    }
+
     /// The resource of a kind.
     ///
     /// - Throws: `KubeError` of kind `unknownKind`, with the nearest name that the cluster does serve.
@@ -34,6 +39,32 @@ package actor Discovery {
         if let found = try await find(apiVersion: apiVersion, kind: kind) { return found }
         if let found = try await find(apiVersion: apiVersion, kind: kind, refresh: true) { return found }
         throw try await unknown(apiVersion: apiVersion, kind: kind, span: span)
+    }
+
+    /// The resource of a kind in the version that the cluster prefers, or nil when it serves the kind in none.
+    package func find(_ kind: GroupKind) async throws -> APIResource? {
+        if let builtIn = BuiltInResources.find(kind) { return builtIn }
+        return Self.preferred(try await everything().filter { $0.group == kind.group && $0.kind == kind.kind }).first
+    }
+
+    /// Every kind that is served, each in the version that the cluster prefers.
+    package func preferredKinds() async throws -> [APIResource] { Self.preferred(try await everything()) }
+
+    /// One resource of each kind: the stable version before a beta before an alpha, of two the later one (Kubernetes'
+    /// "version priority").
+    private static func preferred(_ resources: [APIResource]) -> [APIResource] {
+        var best: [GroupKind: (order: Int, resource: APIResource)] = [:]
+        for (order, resource) in resources.enumerated() {
+            let kind = GroupKind(group: resource.group, kind: resource.kind)
+            guard let known = best[kind] else {
+                best[kind] = (order, resource)
+                continue
+            }
+            if VersionPriority(known.resource.version) < VersionPriority(resource.version) {
+                best[kind] = (known.order, resource)
+            }
+        }
+        return best.values.sorted { $0.order < $1.order }.map(\.resource)
     }
 
     /// Forgets what was asked: a CRD came or went.
@@ -139,5 +170,29 @@ package actor Discovery {
                 isNamespaced: resource["namespaced"]?.bool == true,
                 shortNames: (resource["shortNames"]?.list ?? []).compactMap(\.string))
         }
+    }
+}
+
+/// How a version of an API group ranks: `v2` above `v1` above `v1beta2` above `v1alpha1` above names of another form.
+struct VersionPriority: Comparable {
+    private let stability: Int
+    private let numbers: [Int]
+    private let name: String
+
+    init(_ version: String) {
+        name = version
+        guard let match = version.wholeMatch(of: /v(\d+)(?:(alpha|beta)(\d+))?/) else {
+            (stability, numbers) = (0, [])
+            return
+        }
+        stability = match.output.2 == nil ? 3 : match.output.2 == "beta" ? 2 : 1
+        numbers = [match.output.1, match.output.3 ?? ""].map { Int($0) ?? 0 }
+    }
+
+    static func < (a: VersionPriority, b: VersionPriority) -> Bool {
+        if a.stability != b.stability { return a.stability < b.stability }
+        // Names of another form are in the order of the alphabet, the first of them first.
+        if a.numbers == b.numbers { return a.name > b.name }
+        return a.numbers.lexicographicallyPrecedes(b.numbers)
     }
 }

@@ -19,10 +19,11 @@ extension KubeClient {
 
     /// All objects of a kind, read page by page, and the resource version to watch from.
     ///
+    /// - Parameter metadataOnly: Without anything but kind and metadata, where the server can do that.
     /// - Throws: `KubeError`.
     package func list(
         _ resource: APIResource, namespace: String? = nil, labelSelector: String? = nil, fieldSelector: String? = nil,
-        pageSize: Int = 500
+        pageSize: Int = 500, metadataOnly: Bool = false
     ) async throws -> (items: [Value], resourceVersion: String) {
         var items: [Value] = []
         var next: String?
@@ -32,8 +33,11 @@ extension KubeClient {
             if let labelSelector, !labelSelector.isEmpty { query.append(("labelSelector", labelSelector)) }
             if let fieldSelector, !fieldSelector.isEmpty { query.append(("fieldSelector", fieldSelector)) }
             if let next { query.append(("continue", next)) }
+            let partial = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
             let response = try await send(
-                HTTPRequest(.get, resource.path(namespace: namespace) + queryString(query)))
+                HTTPRequest(
+                    .get, resource.path(namespace: namespace) + queryString(query),
+                    accept: metadataOnly ? partial : "application/json"))
             if response.status == 404, isUnknownPath(response) { throw unserved(resource) }
             // 410: the pages' snapshot was compacted away (apiserver storage/etcd3 `continue`); start over.
             if response.status == 410, next != nil, restarts < 3 {
@@ -43,11 +47,11 @@ extension KubeClient {
                 continue
             }
             let page = try value(of: response, action: "list \(resource.plural)")
-            // Items of a list do not carry their own kind.
+            // Items of a list do not carry their own kind, or that of what is left of them.
             items += (page["items"]?.list ?? []).map { item in
                 var item = item
-                if item["kind"] == nil { item["kind"] = .string(resource.kind) }
-                if item["apiVersion"] == nil { item["apiVersion"] = .string(resource.apiVersion) }
+                if item["kind"] == nil || metadataOnly { item["kind"] = .string(resource.kind) }
+                if item["apiVersion"] == nil || metadataOnly { item["apiVersion"] = .string(resource.apiVersion) }
                 return item
             }
             guard let token = page[["metadata", "continue"]]?.string, !token.isEmpty else {

@@ -39,12 +39,17 @@ package final class KubeClient: Sendable {
     ) throws {
         self.kubeconfig = kubeconfig
         self.timeout = timeout
+        let credentials = CredentialKeeper(kubeconfig.user)
+        let settings = try TLSSettings(kubeconfig)
         let connections = ConnectionKeeper(
             openChannel: openChannel, host: kubeconfig.cluster.host, port: kubeconfig.cluster.port,
-            settings: try TLSSettings(kubeconfig), group: MultiThreadedEventLoopGroup.singleton,
-            timeout: connectTimeout)
+            group: MultiThreadedEventLoopGroup.singleton, timeout: connectTimeout
+        ) { issue in
+            issue.certificateNumber == 0 ? settings : try settings.replacingClient(by: issue.credential, kubeconfig)
+        }
         self.connections = connections
-        let exchange = Exchange(connections: connections, basePath: kubeconfig.cluster.basePath, timeout: timeout)
+        let exchange = Exchange(
+            connections: connections, credentials: credentials, basePath: kubeconfig.cluster.basePath, timeout: timeout)
         self.exchange = exchange
         self.discovery = Discovery { try await exchange.send($0, timeout: timeout) }
     }
@@ -112,6 +117,7 @@ private struct Exchange: Sendable {
     /// How often one request is sent again because the server asked to.
     private static let maximumDelays = 20
     let connections: ConnectionKeeper
+    let credentials: CredentialKeeper
     let basePath: String
     let timeout: Duration
 
@@ -119,12 +125,14 @@ private struct Exchange: Sendable {
         var request = request
         request.path = basePath + request.path
         var mayReconnect = request.isRepeatable
+        var mayRenew = true
         var delays = 0
+        var issue = try await credentials.current()
         while true {
-            let connection = try await acquire()
+            let connection = try await acquire(issue)
             let response: HTTPResponse
             do {
-                response = try await connection.send(request, timeout: timeout)
+                response = try await connection.send(request, token: issue.credential.token, timeout: timeout)
             } catch let error as KubeError where error.kind == .lost {
                 await connections.discard(connection)
                 guard mayReconnect else { throw error }
@@ -135,6 +143,12 @@ private struct Exchange: Sendable {
                 throw error
             }
             if !connection.isMultiplexed { await connections.release(connection) }
+            // 401 says that nothing was done: with a new credential it may be asked again, whatever it is.
+            if response.status == 401, mayRenew, let renewed = try await credentials.replacement(for: issue) {
+                issue = renewed
+                mayRenew = false
+                continue
+            }
             guard let wait = delay(asked: response), delays < Self.maximumDelays else { return response }
             delays += 1
             try await Task.sleep(for: wait)
@@ -147,10 +161,18 @@ private struct Exchange: Sendable {
         var request = request
         request.path = basePath + request.path
         var mayReconnect = true
+        var mayRenew = true
+        var issue = try await credentials.current()
         while true {
-            let connection = try await acquire()
+            let connection = try await acquire(issue)
             do {
-                return try await connection.stream(request, timeout: timeout)
+                let answer = try await connection.stream(
+                    request, token: issue.credential.token, timeout: timeout)
+                guard answer.head.status == 401, mayRenew,
+                    let renewed = try await credentials.replacement(for: issue)
+                else { return answer }
+                issue = renewed
+                mayRenew = false
             } catch let error as KubeError where error.kind == .lost && mayReconnect {
                 await connections.discard(connection)
                 mayReconnect = false
@@ -159,11 +181,11 @@ private struct Exchange: Sendable {
     }
 
     /// A connection; one that broke while it was made is made a second time.
-    private func acquire() async throws -> HTTPConnection {
+    private func acquire(_ issue: CredentialKeeper.Issue) async throws -> HTTPConnection {
         do {
-            return try await connections.acquire()
+            return try await connections.acquire(as: issue)
         } catch let error as KubeError where error.kind == .unreachable {
-            return try await connections.acquire()
+            return try await connections.acquire(as: issue)
         }
     }
 
@@ -198,14 +220,22 @@ extension TLSSettings {
             identity = ServerIdentity(authorities: authorities, name: name, source: kubeconfig.path)
         }
         self.init(
-            authority: "\(host):\(cluster.port)", identity: identity, serverName: isAddress(name) ? nil : name,
-            token: kubeconfig.user.token)
-        try setClient(kubeconfig)
+            authority: "\(host):\(cluster.port)", identity: identity, serverName: isAddress(name) ? nil : name)
+        try setClient(
+            Credential(certificate: kubeconfig.user.certificate, key: kubeconfig.user.key), kubeconfig)
     }
 
-    private mutating func setClient(_ kubeconfig: Kubeconfig) throws {
+    /// The same settings with another certificate of the same user.
+    func replacingClient(by credential: Credential, _ kubeconfig: Kubeconfig) throws -> TLSSettings {
+        var settings = self
+        (settings.clientCertificate, settings.clientKey, settings.clientDates) = ([], nil, nil)
+        try settings.setClient(credential, kubeconfig)
+        return settings
+    }
+
+    private mutating func setClient(_ credential: Credential, _ kubeconfig: Kubeconfig) throws {
         let user = kubeconfig.user
-        guard let pem = user.certificate, let key = user.key else { return }
+        guard let pem = credential.certificate, let key = credential.key else { return }
         guard let parsed = try? certificates(pem: pem), let own = parsed.first else {
             throw KubeError(
                 .kubeconfig, "the client certificate of user '\(user.name)' in \(kubeconfig.path) is unreadable")
@@ -217,6 +247,7 @@ extension TLSSettings {
                 "the client certificate of user '\(user.name)' in \(kubeconfig.path) \(own.validityProblem(at: now))",
                 hint: "renew it (kubeadm: kubeadm certs renew admin.conf) or fetch the current kubeconfig")
         }
+        clientDates = "it is valid from \(dateText(own.notValidBefore)) to \(dateText(own.notValidAfter))"
         do {
             clientCertificate = try NIOSSLCertificate.fromPEMBytes(Array(pem.utf8))
             clientKey = try NIOSSLPrivateKey(bytes: Array(key.reveal().utf8), format: .pem)

@@ -45,6 +45,8 @@ package struct KubeError: DiagnosticError {
         case notReady
         /// The user's objects are wrong before anything was sent.
         case input
+        /// labctl itself refuses: it would destroy or take what is somebody else's.
+        case refused
     }
 
     package let kind: Kind
@@ -120,7 +122,8 @@ package struct KubeError: DiagnosticError {
     package var isTransient: Bool {
         switch kind {
         case .webhookUnavailable, .tooManyRequests, .lost, .timedOut, .race: true
-        case .server: [500, 502, 503, 504].contains(status?.code)
+        // A full etcd stays full until somebody frees it (etcd's alarm NOSPACE).
+        case .server: [500, 502, 503, 504].contains(status?.code) && status?.isOutOfSpace != true
         default: false
         }
     }
@@ -187,6 +190,10 @@ package struct APIStatus: Sendable, Hashable {
             retryAfterSeconds: value[["details", "retryAfterSeconds"]]?.int)
     }
 
+    /// Whether etcd refuses every write because its quota is used up: the API server hands etcd's error through as a 500
+    /// with no reason (apiserver responsewriters/status.go; etcd v3rpc/rpctypes, ErrNoSpace).
+    package var isOutOfSpace: Bool { code == 500 && message.contains("etcdserver: mvcc: database space exceeded") }
+
     /// The causes that name another field manager.
     package var fieldConflicts: [Cause] { causes.filter { $0.reason == "FieldManagerConflict" } }
 
@@ -225,6 +232,12 @@ extension KubeError {
             self.init(
                 .forbidden, "the API server forbids to \(action): \(said)", span: span,
                 hint: "use a kubeconfig whose user may do this, or have its role extended", status: status)
+        case .server where status.isOutOfSpace:
+            self.init(
+                .server, "cannot \(action): the cluster's etcd is full and takes no writes", span: span,
+                notes: [Diagnostic.Note("the server said: \(said)")],
+                hint: "free it on its node with etcdctl (compact, defrag, then alarm disarm), or give it a larger "
+                    + "--quota-backend-bytes; then run labctl again", status: status)
         default:
             self.init(status.kind, "cannot \(action): \(said)", span: span, status: status)
         }

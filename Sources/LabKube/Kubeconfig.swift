@@ -1,4 +1,11 @@
 import LabCore
+import LabTransport
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 /// A kubeconfig, resolved for one context: where the API server is, whom to trust, and as whom to come.
 ///
@@ -24,6 +31,8 @@ package struct Kubeconfig: Sendable {
         /// Another name to expect in the server's certificate (`tls-server-name`).
         package let serverName: String?
         package let isVerified: Bool
+        /// What the cluster's entry says to exec plugins (its extension `client.authentication.k8s.io/exec`).
+        package var pluginConfiguration: Value?
     }
 
     package struct User: Sendable {
@@ -32,6 +41,10 @@ package struct Kubeconfig: Sendable {
         package let certificate: String?
         package let key: Secret?
         package let token: Secret?
+        /// From when on these are no good any more, where that is known.
+        package var expires: Date?
+        /// Where they come from again, for token files and exec plugins.
+        package var renewal: CredentialRenewal?
     }
 
     /// What was read although it should be different: `insecure-skip-tls-verify`.
@@ -39,8 +52,30 @@ package struct Kubeconfig: Sendable {
 }
 
 extension Kubeconfig {
-    /// How the files that a kubeconfig names are read: they are beside it, on the node.
+    /// How the files that a kubeconfig names are read: they are beside it, as a rule on the node.
     package typealias FileReader = @Sendable (_ path: String) async throws -> [UInt8]
+
+    /// That the programs which a kubeconfig names for credentials (exec plugins) may be run, and where.
+    package struct PluginPermission: Sendable {
+        let machine: any Connection
+        let folder: String?
+        let timeout: Duration
+        let tell: @Sendable (String) -> Void
+
+        /// - Parameters:
+        ///   - machine: Where they are run: the laptop.
+        ///   - folder: The kubeconfig's folder on that machine; nil when it is on another one.
+        ///   - tell: Gets what they write to their standard error, line by line.
+        package init(
+            on machine: any Connection, folder: String?, timeout: Duration = .seconds(60),
+            tell: @escaping @Sendable (String) -> Void
+        ) {
+            self.machine = machine
+            self.folder = folder
+            self.timeout = timeout
+            self.tell = tell
+        }
+    }
 
     /// Resolves one context of a kubeconfig.
     ///
@@ -49,13 +84,13 @@ extension Kubeconfig {
     ///   - path: Where the file is; files that it names relatively are relative to its folder.
     ///   - context: The context to use; nil for `current-context`.
     ///   - readFile: Reads `certificate-authority`, `client-certificate`, `client-key` and `tokenFile`.
-    ///   - runExec: Runs an exec plugin and gives its token; nil refuses such users.
+    ///   - plugins: Whether programs that it names are run for credentials; nil refuses such users.
     /// - Throws: `KubeError` of kind `kubeconfig` that points into the file.
     package static func resolve(
         _ document: SourceValue, path: String, context wanted: String? = nil, readFile: @escaping FileReader,
-        runExec: (@Sendable (SourceValue) async throws -> Secret)? = nil
+        plugins: PluginPermission? = nil
     ) async throws -> Kubeconfig {
-        let reader = KubeconfigReader(document: document, path: path, readFile: readFile, runExec: runExec)
+        let reader = KubeconfigReader(document: document, path: path, readFile: readFile, plugins: plugins)
         return try await reader.resolve(context: wanted)
     }
 }
@@ -64,7 +99,7 @@ private struct KubeconfigReader {
     let document: SourceValue
     let path: String
     let readFile: Kubeconfig.FileReader
-    let runExec: (@Sendable (SourceValue) async throws -> Secret)?
+    let plugins: Kubeconfig.PluginPermission?
 
     private func wrong(
         _ message: String, _ span: SourceSpan?, notes: [Diagnostic.Note] = [], hint: String? = nil
@@ -94,7 +129,7 @@ private struct KubeconfigReader {
             resolved.isVerified
             ? [] : ["the kubeconfig \(path) says insecure-skip-tls-verify: the API server's certificate is not checked"]
         return Kubeconfig(
-            context: name, cluster: resolved, user: try await self.user(user, name: userName ?? ""),
+            context: name, cluster: resolved, user: try await self.user(user, name: userName ?? "", of: resolved),
             namespace: try text("namespace", of: context) ?? "default", path: path, warnings: warnings)
     }
 
@@ -153,15 +188,18 @@ private struct KubeconfigReader {
         let location = try location(of: server, span: value["server"]?.span)
         if let proxy = value["proxy-url"], proxy.string?.isEmpty == false {
             throw wrong(
-                "proxy-url is not supported: the API server is reached through the node", proxy.span,
-                hint: "remove proxy-url, or use a kubeconfig of the node's own")
+                "proxy-url is not supported: labctl reaches the API server through the node, or directly with --kube-direct",
+                proxy.span, hint: "remove proxy-url, or use a kubeconfig of the node's own")
         }
         let isVerified = value["insecure-skip-tls-verify"]?.bool != true
         let authority = try await content(
             "certificate-authority", of: value, what: "the CA certificate of cluster '\(name)'")
         return Kubeconfig.Cluster(
             name: name, host: location.host, port: location.port, basePath: location.path, authority: authority,
-            serverName: try text("tls-server-name", of: value), isVerified: isVerified)
+            serverName: try text("tls-server-name", of: value), isVerified: isVerified,
+            pluginConfiguration: value["extensions"]?.list?.first {
+                $0["name"]?.string == "client.authentication.k8s.io/exec"
+            }?["extension"]?.value)
     }
 
     /// Takes `https://host:port/path` apart.
@@ -196,7 +234,9 @@ private struct KubeconfigReader {
 
     // MARK: Users
 
-    private func user(_ value: SourceValue?, name: String) async throws -> Kubeconfig.User {
+    private func user(
+        _ value: SourceValue?, name: String, of cluster: Kubeconfig.Cluster
+    ) async throws -> Kubeconfig.User {
         guard let value else { return Kubeconfig.User(name: name, certificate: nil, key: nil, token: nil) }
         for (key, why) in [("auth-provider", "auth-provider was removed from Kubernetes in 1.26")] {
             if let found = value[key], !found.isNull { throw wrong(why, found.span) }
@@ -206,20 +246,11 @@ private struct KubeconfigReader {
                 "API servers have no user names and passwords since Kubernetes 1.19", basic.span,
                 hint: "use a client certificate or a token")
         }
+        if let exec = value["exec"], !exec.isNull { return try await pluginUser(exec, name: name, of: cluster) }
         var token = try text("token", of: value).map { Secret($0) }
-        if let file = try text("tokenFile", of: value), !file.isEmpty {
-            let bytes = try await read(file, span: value["tokenFile"]?.span, what: "the token of user '\(name)'")
-            token = Secret(String(decoding: bytes, as: UTF8.self).trimmingSpace())
-        }
-        if let exec = value["exec"], !exec.isNull {
-            guard let runExec else {
-                throw wrong(
-                    "user '\(name)' of the kubeconfig \(path) gets its credentials from a program (exec)", exec.span,
-                    notes: [Diagnostic.Note("labctl runs no program that a node's file names")],
-                    hint: "use a kubeconfig with a client certificate or a token")
-            }
-            token = try await runExec(exec)
-        }
+        var renewal: CredentialRenewal?
+        let readsToken = try tokenReader(value, name: name)
+        if let readsToken { token = try await readsToken() }
         let certificate = try await content(
             "client-certificate", of: value, what: "the client certificate of user '\(name)'")
         let key = try await content("client-key", of: value, what: "the client key of user '\(name)'")
@@ -229,7 +260,49 @@ private struct KubeconfigReader {
                     ? "user '\(name)' has a client key but no client certificate"
                     : "user '\(name)' has a client certificate but no client key", value.span)
         }
-        return Kubeconfig.User(name: name, certificate: certificate, key: key.map { Secret($0) }, token: token)
+        let secret = key.map { Secret($0) }
+        if let readsToken {
+            renewal = CredentialRenewal(maximumAge: .seconds(60), keepsOld: true) {
+                Credential(token: try await readsToken(), certificate: certificate, key: secret)
+            }
+        }
+        return Kubeconfig.User(name: name, certificate: certificate, key: secret, token: token, renewal: renewal)
+    }
+
+    /// Reads the token file of a user; nil when it has none.
+    private func tokenReader(_ value: SourceValue, name: String) throws -> (@Sendable () async throws -> Secret)? {
+        guard let file = try text("tokenFile", of: value), !file.isEmpty else { return nil }
+        let span = value["tokenFile"]?.span
+        return {
+            let bytes = try await read(file, span: span, what: "the token of user '\(name)'")
+            let token = String(decoding: bytes, as: UTF8.self).trimmingSpace()
+            guard !token.isEmpty else { throw wrong("the token file \(file) of user '\(name)' is empty", span) }
+            return Secret(token)
+        }
+    }
+
+    /// A user whose credentials a program gives.
+    private func pluginUser(
+        _ exec: SourceValue, name: String, of cluster: Kubeconfig.Cluster
+    ) async throws -> Kubeconfig.User {
+        let command = exec["command"]?.string ?? ""
+        guard let plugins else {
+            throw wrong(
+                "user '\(name)' of the kubeconfig \(path) gets its credentials from a program (exec)", exec.span,
+                notes: [Diagnostic.Note("labctl runs no program that a kubeconfig names unless you say so")],
+                hint: "if you trust that file, have '\(command)' run on this machine with --kube-exec (or the variable "
+                    + "labctl_kube_exec: true); or use a kubeconfig with a client certificate or a token")
+        }
+        let plugin = try ExecPlugin(exec, user: name, path: path)
+        let run: @Sendable () async throws -> Credential = {
+            try await plugin.run(
+                on: plugins.machine, folder: plugins.folder, cluster: cluster, timeout: plugins.timeout,
+                tell: plugins.tell)
+        }
+        let first = try await run()
+        return Kubeconfig.User(
+            name: name, certificate: first.certificate, key: first.key, token: first.token, expires: first.expires,
+            renewal: CredentialRenewal(renew: run))
     }
 
     // MARK: Files and data

@@ -123,7 +123,7 @@ private func addressText(_ bytes: [UInt8]) -> String? {
 }
 
 /// A moment in UTC: `2022-08-18 09:30:00 UTC`.
-private func dateText(_ date: Date) -> String {
+func dateText(_ date: Date) -> String {
     let text = date.formatted(.iso8601)
     return text.replacing("T", with: " ").replacing("Z", with: " UTC")
 }

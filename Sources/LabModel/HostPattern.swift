@@ -17,7 +17,9 @@ extension Inventory {
     ) throws(InputError) -> [Host] {
         let selected = try evaluate(patterns.flatMap(HostPattern.split), span: span)
         guard let limit else { return selected }
-        let allowed = Set(try evaluate(HostPattern.split(limit), span: nil).map(\.name))
+        let typed = SourceFile(path: "<command line>", text: limit)
+        let span = typed.span(0..<typed.bytes.count)
+        let allowed = Set(try evaluate(HostPattern.split(limit), span: span).map(\.name))
         return selected.filter { allowed.contains($0.name) }
     }
 

@@ -39,6 +39,14 @@ package struct InventoryLoader: Sendable {
         return inventory
     }
 
+    /// Whether a source says only how machines are reached: `vagrant`, or a file with what `vagrant ssh-config` prints.
+    package func isSSHConfiguration(_ source: String) -> Bool {
+        if FileTree.isFile(source) {
+            return (try? FileTree.read(source)).map { Self.form(of: $0) == .sshConfiguration } ?? false
+        }
+        return source == "vagrant" && !FileTree.exists(source)
+    }
+
     /// The inventory with the `group_vars/` and `host_vars/` beside a playbook or in a project's folder; nothing is added
     /// for a folder that was read as the inventory's own.
     ///

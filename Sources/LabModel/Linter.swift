@@ -68,11 +68,25 @@ struct LintRun {
             name: path.contains("/") ? path : "./\(path)", directory: Self.project(of: path))
         let role = reader.role(request)
         collector.add(reader.collector.diagnostics)
+        templates(Path.join(path, "templates"))
         nodes(reader.includedNodes)
         guard let role else { return }
         nodes(role.tasks)
         nodes(role.handlers)
         nodes(role.verify ?? [])
+        nodes(role.preflight)
+    }
+
+    /// What is wrong with the Jinja files of a folder. Only files that are named as such: other ones need not be Jinja.
+    private mutating func templates(_ folder: String) {
+        for name in FileTree.entries(folder) where !name.hasPrefix(".") {
+            let path = Path.join(folder, name)
+            if FileTree.isDirectory(path) {
+                templates(path)
+            } else if Path.fileExtension(name) == "j2", let file = collector.attempt({ try FileTree.read(path) }) {
+                collector.add(Template.check(file: file))
+            }
+        }
     }
 
     /// The folder that has the folder of roles.

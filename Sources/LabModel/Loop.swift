@@ -15,6 +15,9 @@ package struct Loop: Sendable {
         case together = "with_together"
         case sequence = "with_sequence"
         case subelements = "with_subelements"
+        case files = "with_file"
+        case fileGlob = "with_fileglob"
+        case firstFound = "with_first_found"
     }
 
     package let kind: Kind
@@ -61,6 +64,9 @@ extension Loop {
         case .together: return zipped(try lists(value))
         case .sequence: return try sequence(value)
         case .subelements: return try subelements(value)
+        case .files, .fileGlob, .firstFound:
+            let lookup = String(kind.rawValue.dropFirst("with_".count))
+            return try scope.lookup(lookup, arguments: [value], options: [:]).list ?? []
         }
     }
 

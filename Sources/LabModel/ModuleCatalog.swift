@@ -7,6 +7,13 @@ package protocol ModuleCatalog: Sendable {
     func specification(named name: String) -> ModuleSignature?
     /// All names that `specification(named:)` knows, for "did you mean".
     var names: [String] { get }
+    /// What is wrong with a constant argument, told at its place: a text where a boolean must be; nil when nothing is, and
+    /// for names that the module does not have.
+    func mistake(in argument: SourceValue.Entry, ofModule name: String) -> Diagnostic?
+}
+
+extension ModuleCatalog {
+    package func mistake(in argument: SourceValue.Entry, ofModule name: String) -> Diagnostic? { nil }
 }
 
 /// A module's name and parameters.

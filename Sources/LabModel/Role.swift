@@ -16,10 +16,13 @@ package final class RoleContext: Sendable {
     package let parameters: [VariableLayer]
     /// The role that depends on this one or includes it.
     package let parent: RoleContext?
+    /// Whether the objects that the role applies to a cluster are recorded there (`RoleMetadata.prunes`).
+    package let keepsSet: Bool
 
     package init(
         name: String, path: String, defaults: [VariableLayer] = [], variables: [VariableLayer] = [],
-        exports: [VariableLayer] = [], parameters: [VariableLayer] = [], parent: RoleContext? = nil
+        exports: [VariableLayer] = [], parameters: [VariableLayer] = [], parent: RoleContext? = nil,
+        keepsSet: Bool = false
     ) {
         self.name = name
         self.path = path
@@ -28,6 +31,7 @@ package final class RoleContext: Sendable {
         self.exports = exports
         self.parameters = parameters
         self.parent = parent
+        self.keepsSet = keepsSet
     }
 }
 
@@ -38,6 +42,8 @@ package struct Role: Sendable {
     package var handlers: [TaskNode]
     /// `verify/main.yml`; nil when the role has none.
     package var verify: [TaskNode]?
+    /// `preflight/main.yml`, which runs beside the first tasks and holds back every change until it is done.
+    package var preflight: [TaskNode] = []
     /// The roles that run before this one, with theirs.
     package var dependencies: [Role]
     /// `meta/main.yml`.
@@ -99,14 +105,22 @@ package struct RoleMetadata: Sendable {
     package var hosts: String?
     /// Where `hosts` is written.
     package var hostsSpan: SourceSpan?
+    /// Whether what the role applies to a cluster is recorded there, and what it no longer has is removed
+    /// (`galaxy_info.labctl.prune`).
+    package var prunes: Bool
+    /// Where `prunes` is written.
+    package var prunesSpan: SourceSpan?
 
     package init(
-        allowsDuplicates: Bool = false, description: String? = nil, hosts: String? = nil, hostsSpan: SourceSpan? = nil
+        allowsDuplicates: Bool = false, description: String? = nil, hosts: String? = nil, hostsSpan: SourceSpan? = nil,
+        prunes: Bool = false, prunesSpan: SourceSpan? = nil
     ) {
         self.allowsDuplicates = allowsDuplicates
         self.description = description
         self.hosts = hosts
         self.hostsSpan = hostsSpan
+        self.prunes = prunes
+        self.prunesSpan = prunesSpan
     }
 
     /// The hosts of a play of the role: `wanted`, else the role's own with their place, else all.

@@ -53,6 +53,18 @@ package struct RoleLoader: Sendable {
         return plays
     }
 
+    /// The plays that take away what roles brought: the last role first, and none of the roles that they depend on.
+    ///
+    /// - Throws: `InputError` with every mistake of all files.
+    package func removalPlays(for names: [String]) throws(InputError) -> [Play] {
+        try load(names).reversed().map { role in
+            var play = Play(
+                name: nil, hosts: role.metadata.pattern(wanted: nil), directory: environment.roles.directory)
+            play.roles = [role]
+            return play
+        }
+    }
+
     /// The play that verifies roles: their `verify/main.yml`, with their variables.
     ///
     /// - Throws: `InputError` with every mistake of all files, or when a role has nothing to verify.

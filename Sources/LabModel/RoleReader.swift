@@ -62,7 +62,7 @@ struct RoleReader {
         let provisional = RoleContext(
             name: name, path: path, defaults: (request.parent?.defaults ?? []) + defaults,
             variables: (request.parent?.variables ?? []) + own + request.variables, parameters: parameters,
-            parent: request.parent)
+            parent: request.parent, keepsSet: metadata.values.prunes)
         var inner = request
         inner.chain.append(mark)
         let dependencies = metadata.dependencies.compactMap {
@@ -73,7 +73,8 @@ struct RoleReader {
             defaults: dependencies.flatMap(\.context.defaults) + provisional.defaults,
             variables: (request.parent?.variables ?? []) + dependencies.flatMap(\.context.exports) + own
                 + request.variables,
-            exports: dependencies.flatMap(\.context.exports) + own, parameters: parameters, parent: request.parent)
+            exports: dependencies.flatMap(\.context.exports) + own, parameters: parameters, parent: request.parent,
+            keepsSet: metadata.values.prunes)
         var role = Role(
             context: context, tasks: [], dependencies: dependencies, metadata: metadata.values,
             argumentSpecifications: specifications(path, name: name, metadata: metadata.source))
@@ -84,6 +85,9 @@ struct RoleReader {
         role.tasks = tasks("tasks", request, context, &reader)
         role.handlers = tasks("handlers", request, context, &reader) + reader.handlers
         if FileTree.isDirectory(Path.join(path, "verify")) { role.verify = tasks("verify", request, context, &reader) }
+        if FileTree.isDirectory(Path.join(path, "preflight")) {
+            role.preflight = tasks("preflight", request, context, &reader)
+        }
         collector.add(reader.collector.diagnostics)
         exposedRoles += reader.exposedRoles
         includedNodes += reader.includedNodes
@@ -124,7 +128,7 @@ struct RoleReader {
     private mutating func tasks(
         _ folder: String, _ request: RoleRequest, _ context: RoleContext, _ reader: inout TaskReader
     ) -> [TaskNode] {
-        let wanted = folder == "verify" ? nil : request.files[folder]
+        let wanted = ["verify", "preflight"].contains(folder) ? nil : request.files[folder]
         guard let file = Self.files(wanted, in: Path.join(context.path, folder)).first else {
             if let wanted { reportMissing(wanted, folder, path: context.path, span: request.span) }
             return []
@@ -174,6 +178,10 @@ struct RoleReader {
             let patterns = (hosts.list ?? [hosts]).compactMap { String(keyword: $0.value) }
             metadata.values.hosts = patterns.joined(separator: ",")
             metadata.values.hostsSpan = hosts.span
+        }
+        if let prune = galaxy?["labctl"]?["prune"], !prune.isNull {
+            metadata.values.prunes = collector.attempt { try Templated<Bool>("prune", prune) }?.staticValue ?? false
+            metadata.values.prunesSpan = prune.span
         }
         if let dependencies = document["dependencies"], !dependencies.isNull {
             if let list = dependencies.list {

@@ -76,11 +76,14 @@ extension TaskReader {
 
     private func nearestModule(_ name: String) -> String? {
         let names = environment.moduleNames
-        if let near = nearestName(to: name, among: names) { return near }
-        // `community.general.copy`: the last part alone may be a name.
-        guard let last = name.split(separator: ".").last.map(String.init), last != name else { return nil }
+        guard let dot = name.lastIndex(of: ".") else { return nearestName(to: name, among: names) }
+        // The collection is no part of what is compared: all of a collection's names would be near. And the last part
+        // of `community.general.copy` alone may be a name.
+        let last = String(name[name.index(after: dot)...])
         let shorts = names.filter { !$0.contains(".") }
-        return shorts.contains(last) ? last : nearestName(to: last, among: shorts)
+        guard let short = shorts.contains(last) ? last : nearestName(to: last, among: shorts) else { return nil }
+        let full = "\(name[..<dot]).\(short)"
+        return names.contains(full) ? full : short
     }
 
     private mutating func oldStyle(_ entry: SourceValue.Entry, args: SourceValue?) -> Call? {
@@ -197,6 +200,11 @@ extension TaskReader {
             }
             given[parameter.name] = entry
             checkChoice(entry, parameter, of: name)
+            if !entry.value.containsTemplate,
+                let mistake = environment.catalog.mistake(in: entry, ofModule: call.module.canonical)
+            {
+                collector.add([mistake])
+            }
         }
         guard call.variableArguments == nil, call.freeForm == nil, call.isReadable else { return }
         for parameter in signature.parameters where parameter.isRequired && given[parameter.name] == nil {

@@ -1,8 +1,16 @@
 import LabCore
 
 /// Reads what `vagrant ssh-config` prints: one `Host` section a machine, in the form of ssh_config(5).
+///
+/// It says how the machines are reached. Which of them is what comes from inventories that were read before; where those
+/// have no group `control_plane`, the machines' names tell.
 struct VagrantInventory {
     let file: SourceFile
+
+    /// Beginnings of the names that people give to control-plane nodes.
+    private static let controlPlaneNames = [
+        "cp", "control", "master", "server", "kubemaster", "k8s-master", "k3s-server",
+    ]
 
     /// Adds every host of the file.
     ///
@@ -10,6 +18,7 @@ struct VagrantInventory {
     func read(into inventory: inout Inventory) throws(InputError) {
         var collector = DiagnosticCollector()
         var host: String?
+        var machines: [(name: String, span: SourceSpan)] = []
         var options: [(name: String, value: String, span: SourceSpan)] = []
         var offset = 0
         func finish() {
@@ -30,17 +39,35 @@ struct VagrantInventory {
             if name == "host" {
                 finish()
                 host = value.contains(where: { $0 == "*" || $0 == "?" || $0 == "!" }) ? nil : value
-                if let host { inventory.addHost(host, to: nil, span: span, inventoryFile: nil) }
+                if let host {
+                    inventory.addHost(host, to: nil, span: span, inventoryFile: nil)
+                    machines.append((host, span))
+                }
             } else {
                 options.append((name, value, span))
             }
         }
         finish()
+        if inventory.group("control_plane") == nil { group(machines, in: &inventory) }
         if inventory.hosts.isEmpty, !collector.hasErrors {
             collector.report(
                 "\(file.path) names no host", hint: "start the machines with 'vagrant up'")
         }
         try collector.throwIfAny()
+    }
+
+    /// Puts the machines into `control_plane` and `workers` by their names; the first one is the control plane where no
+    /// name tells.
+    private func group(_ machines: [(name: String, span: SourceSpan)], in inventory: inout Inventory) {
+        func isNamedSo(_ name: String) -> Bool {
+            Self.controlPlaneNames.contains { name.lowercased().hasPrefix($0) }
+        }
+        let isTold = machines.contains { isNamedSo($0.name) }
+        for (index, machine) in machines.enumerated() {
+            let isControlPlane = isTold ? isNamedSo(machine.name) : index == 0
+            inventory.addHost(
+                machine.name, to: isControlPlane ? "control_plane" : "workers", span: machine.span, inventoryFile: nil)
+        }
     }
 
     /// `Name value`, `Name=value`, the value in double quotes or not; the name in lower case.
@@ -62,7 +89,9 @@ struct VagrantInventory {
             let variable: String
             var value = Value.string(option.value)
             switch option.name {
-            case "hostname": variable = "ansible_host"
+            case "hostname":
+                variable = "ansible_host"
+                keepAddress(of: host, besides: option.value, in: &inventory)
             case "user": variable = "ansible_user"
             case "port":
                 variable = "ansible_port"
@@ -82,6 +111,15 @@ struct VagrantInventory {
                 host, "ansible_ssh_common_args", SourceValue(.string(others.joined(separator: " ")), span: span),
                 span: span)
         }
+    }
+
+    /// What an inventory before gave as `ansible_host` is the address by which the cluster knows the machine; Vagrant's
+    /// own is its way in, often a forwarded port of the laptop.
+    private func keepAddress(of host: String, besides address: String, in inventory: inout Inventory) {
+        guard let variables = inventory.host(host)?.variables, variables.variables["node_address"] == nil,
+            case .template(let source)? = variables.variables["ansible_host"]?.content, source.string != address
+        else { return }
+        inventory.setHostVariable(host, "node_address", source, span: source.span)
     }
 
     private static let spellings = [

@@ -22,6 +22,11 @@ package protocol Module: Sendable {
     /// starting.
     func validate(_ call: ModuleCall, in scope: ValidationScope) -> [Diagnostic]
 
+    /// Whether a call may be applied a second time when the link was lost while it was under way and nobody knows how far
+    /// it came. True for what says how things are to be (a file that is written beside its place and renamed, an object
+    /// that is applied) or looks first (`creates`); the engine then plans anew and applies what is still missing.
+    func mayRepeat(_ call: ModuleCall) -> Bool
+
     /// Carries out a plan that `plan` made for the same call.
     ///
     /// - Throws: as `plan`.
@@ -30,6 +35,8 @@ package protocol Module: Sendable {
 
 extension Module {
     package var validatesBeforeRun: Bool { false }
+
+    package func mayRepeat(_ call: ModuleCall) -> Bool { false }
 
     package func validate(_ call: ModuleCall, in scope: ValidationScope) -> [Diagnostic] { [] }
 }
@@ -48,6 +55,9 @@ package struct ValidationScope: Sendable {
     /// Where the variables that are in scope hold an empty list under a name that ends in the key (`addresses`); nil when
     /// no file does, or more than one place does.
     package var spanOfEmptyList: @Sendable (_ key: String) -> SourceSpan?
+    /// Where the variables that are in scope hold `key` of the map whose `name` is `owner`, so that a wrong number is shown
+    /// where the user wrote it. `holdTime` finds `hold_time`. Nil when no file has it.
+    package var spanOfEntry: @Sendable (_ key: String, _ owner: String) -> SourceSpan?
     /// The host that the call is for (after `delegate_to`).
     package var hostName: String
     /// Where checks that need several calls keep what they have seen; nil judges the call by itself.
@@ -57,7 +67,8 @@ package struct ValidationScope: Sendable {
         hostAddresses: [(host: String, address: String)] = [], searchPaths: [String] = [],
         render: @escaping @Sendable (String, String) throws -> Value = { text, _ in .string(text) },
         spanOfText: @escaping @Sendable (String) -> SourceSpan? = { _ in nil },
-        spanOfEmptyList: @escaping @Sendable (String) -> SourceSpan? = { _ in nil }, hostName: String = "",
+        spanOfEmptyList: @escaping @Sendable (String) -> SourceSpan? = { _ in nil },
+        spanOfEntry: @escaping @Sendable (String, String) -> SourceSpan? = { _, _ in nil }, hostName: String = "",
         record: ValidationRecord? = nil
     ) {
         self.hostAddresses = hostAddresses
@@ -65,6 +76,7 @@ package struct ValidationScope: Sendable {
         self.render = render
         self.spanOfText = spanOfText
         self.spanOfEmptyList = spanOfEmptyList
+        self.spanOfEntry = spanOfEntry
         self.hostName = hostName
         self.record = record
     }

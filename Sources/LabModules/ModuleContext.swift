@@ -40,6 +40,8 @@ package struct ModuleContext: Sendable {
     package var wantsDiff: Bool
     /// How much people want to read: 0, and one more for each `-v`.
     package var verbosity: Int
+    /// The recorded set of objects that the task's role keeps (`galaxy_info.labctl.prune`); nil where it keeps none.
+    package var roleSet: RoleSet?
 
     package init(
         hostName: String, connection: @escaping @Sendable () async throws -> any Connection,

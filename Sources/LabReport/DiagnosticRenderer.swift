@@ -63,7 +63,7 @@ package struct DiagnosticRenderer: Sendable {
     private func excerpt(_ span: SourceSpan, gutter: Int, role: Style.Role) -> [String] {
         let margin = String(repeating: " ", count: gutter + 1)
         var lines = [margin + style.text("--> ", .faint) + span.description]
-        guard let line = span.file.line(span.start.line), !line.isEmpty else { return lines }
+        guard let line = span.file.shownLine(span.start.line), !line.isEmpty else { return lines }
         let window = ExcerptWindow(line: line, span: span, columns: max(width - gutter - 4, 16))
         let number = TextLayout.padLeft(String(span.start.line), to: gutter)
         lines.append(margin + " " + style.text("|", .faint))

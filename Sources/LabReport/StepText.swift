@@ -35,9 +35,14 @@ struct StepText {
         if showsDiff, !record.step.changes.isEmpty {
             lines += detail.details(record.step.changes).map { indent + $0 }
         }
-        if record.step.attempts > 1 { lines += faint("answered at try \(record.step.attempts)") }
+        if record.step.attempts > 1 {
+            let attempts = record.step.attempts
+            lines += faint(record.step.hasFailed ? "gave up after \(attempts) tries" : "answered at try \(attempts)")
+        }
         // Why a task was left out is seldom what people look for.
-        if record.outcome != .skipped || isVerbose { lines += record.step.notes.flatMap(faint) }
+        if record.outcome != .skipped || isVerbose || record.task.module == LeftoversModule.name {
+            lines += record.step.notes.flatMap(faint)
+        }
         switch record.step.proof {
         case .proved(let reason?) where isVerbose: lines += faint("proved: \(reason)")
         case .unproved(let reason): lines += faint("not proved: \(reason)")
@@ -112,7 +117,9 @@ struct StepText {
     }
 
     private func refutation(_ changes: [Change], _ detail: ChangeText) -> [String] {
-        sentence("", "planned again, it would still change:", .failed)
+        // A second run that changes something has a note of its own, and no plan.
+        guard !changes.isEmpty else { return [] }
+        return sentence("", "planned again, it would still change:", .failed)
             + detail.details(changes).map { indent + $0 }
     }
 

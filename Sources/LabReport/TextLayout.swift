@@ -50,16 +50,18 @@ enum TextLayout {
     /// The text in lines of at most `columns`, broken at spaces; a word that is wider keeps a line of its own.
     static func wrap(_ text: String, to columns: Int) -> [String] {
         text.split(separator: "\n", omittingEmptySubsequences: false).flatMap { paragraph -> [String] in
+            // What is indented, as the items of a list are, stays so.
+            let indentation = String(paragraph.prefix { $0 == " " }.prefix(max(columns / 2, 0)))
             var lines: [String] = []
             var line = ""
             for word in paragraph.split(separator: " ") {
                 if line.isEmpty {
-                    line = String(word)
+                    line = indentation + word
                 } else if width(line) + 1 + width(String(word)) <= columns {
                     line += " " + word
                 } else {
                     lines.append(line)
-                    line = String(word)
+                    line = indentation + word
                 }
             }
             return lines + [line]

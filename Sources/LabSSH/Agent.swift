@@ -66,7 +66,8 @@ enum Agent {
         }
     }
 
-    private static func connect(_ path: String) -> Int32 {
+    /// A connected socket, or -1 with `errno`.
+    static func connect(_ path: String) -> Int32 {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         let bytes = Array(path.utf8)

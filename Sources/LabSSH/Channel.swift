@@ -21,10 +21,15 @@ final class Channel {
     private(set) var exitStatus: Int?
     private(set) var exitSignal: String?
 
-    init(_ link: Link) throws(ConnectionError) {
+    convenience init(_ link: Link) throws(ConnectionError) {
         guard let handle = ssh_channel_new(try link.session()) else {
             throw ConnectionError(.lost, hostName: link.hostName, "no channel: \(link.lastError)")
         }
+        self.init(link, handle)
+    }
+
+    /// - Parameter handle: owned by the channel from here on.
+    init(_ link: Link, _ handle: ssh_channel) {
         self.link = link
         self.handle = handle
         callbacks = .allocate(capacity: 1)
@@ -99,12 +104,15 @@ final class Channel {
     func refill() {
         guard let handle, bufferedBytes < bufferLimit, bufferLimit != .max else { return }
         var buffer = [UInt8](repeating: 0, count: 32_768)
-        while bufferedBytes < bufferLimit {
-            let wanted = UInt32(min(buffer.count, bufferLimit - bufferedBytes))
-            let count = ssh_channel_read_nonblocking(handle, &buffer, wanted, 0)
-            guard count > 0 else { return }
-            bufferedBytes += Int(count)
-            output.append(.standardOutput(Array(buffer[..<Int(count)])))
+        for isError in [false, true] {
+            while bufferedBytes < bufferLimit {
+                let wanted = UInt32(min(buffer.count, bufferLimit - bufferedBytes))
+                let count = ssh_channel_read_nonblocking(handle, &buffer, wanted, isError ? 1 : 0)
+                guard count > 0 else { break }
+                bufferedBytes += Int(count)
+                let piece = Array(buffer[..<Int(count)])
+                output.append(isError ? .standardError(piece) : .standardOutput(piece))
+            }
         }
     }
 

@@ -26,6 +26,8 @@ final class Link: IOSource {
     private var channels: [ObjectIdentifier: Channel] = [:]
     /// While a helper thread uses the session (the SSH agent blocks), this one leaves it alone.
     var isLent = false
+    /// Set while programs on the node may use the laptop's SSH agent.
+    var agentOffer: AgentOffer?
 
     private struct Progress: Equatable {
         var received: UInt64 = 0
@@ -94,6 +96,8 @@ final class Link: IOSource {
         }
     }
 
+    /// How much libssh has put into the socket.
+    var bytesSent: UInt64 { traffic.pointee.out_bytes }
     var hasHeardAnything: Bool { traffic.pointee.in_bytes > 0 }
 
     /// Whether the peer has closed the socket.
@@ -187,10 +191,11 @@ final class Link: IOSource {
     }
 
     private func reasonForLoss(_ handle: ssh_session) -> String {
-        if let message = ssh_get_disconnect_message(handle) {
-            return "the server said: \(String(cString: message))"
-        }
+        // Before the next call, which has an error text of its own when there is no message.
         let message = String(cString: labctl_ssh_error(handle))
+        if let farewell = ssh_get_disconnect_message(handle) {
+            return "the server said: \(String(cString: farewell))"
+        }
         return message.isEmpty ? "the server closed the connection" : message.lowercasedFirst
     }
 

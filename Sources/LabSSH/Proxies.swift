@@ -15,6 +15,7 @@ final class SharedState: Sendable {
     let keys: KeyRing
     let files: ConfigurationFiles
     let jumps = JumpHosts()
+    let gate = LoginGate()
 
     init(_ settings: SSHSettings) {
         self.settings = settings
@@ -70,6 +71,7 @@ final class JumpHosts: Sendable {
             jump.options.insert(
                 Endpoint.Option("ProxyJump", hosts.dropLast().joined(separator: ",")), at: 0)
         }
+        try await checkForLoop(jump, for: endpoint, shared)
         let session = try await Session.make(jump, shared)
         try await session.open()
         return SSHConnection(session)
@@ -190,6 +192,18 @@ extension Session {
         return try Session(endpoint: endpoint, route: result.get(), shared: shared)
     }
 
+    /// A stream to the host from the last of the jump hosts; one that is found lost only now is logged in to again, once.
+    private func goThrough(_ hosts: [String]) async throws -> (SSHConnection, any ByteChannel) {
+        let connection = try await shared.jumps.connection(hosts, for: endpoint, shared)
+        do {
+            return (connection, try await connection.openForward(host: route.address, port: route.port))
+        } catch {
+            guard await !connection.isUp, !Task.isCancelled else { throw error }
+        }
+        let again = try await shared.jumps.connection(hosts, for: endpoint, shared)
+        return (again, try await again.openForward(host: route.address, port: route.port))
+    }
+
     /// A connected socket to the host's SSH server, by whatever way the route goes.
     func reach(until deadline: ContinuousClock.Instant) async throws -> Int32 {
         switch route.proxy {
@@ -209,8 +223,7 @@ extension Session {
             let connection: SSHConnection
             let stream: any ByteChannel
             do {
-                connection = try await shared.jumps.connection(hosts, for: endpoint, shared)
-                stream = try await connection.openForward(host: route.address, port: route.port)
+                (connection, stream) = try await goThrough(hosts)
             } catch let error as ConnectionError {
                 throw ConnectionError(
                     error.kind == .forwardRefused ? .unreachable : error.kind, hostName: hostName,

@@ -70,7 +70,25 @@ final class RemoteShell {
             if let failure = channel.link.failure { throw failure }
             if channel.hasOutput || channel.isClosed { continue }
             let condition = pending.isEmpty && !requestPending ? channel.changed : channel.link.progress
-            try await channel.link.wait(for: condition, until: deadline)
+            if opening.isReady || become == nil {
+                try await channel.link.wait(for: condition, until: deadline)
+            } else {
+                try await waitForBecome(condition, since: start, until: deadline)
+            }
+        }
+    }
+
+    /// Nobody types at a prompt for half a minute: what has not started a shell by then waits for something else.
+    private func waitForBecome(
+        _ condition: Condition, since start: ContinuousClock.Instant, until deadline: ContinuousClock.Instant?,
+        isolation: isolated (any Actor)? = #isolation
+    ) async throws {
+        let limit = Duration.seconds(30)
+        let end = start + limit
+        do {
+            try await channel.link.wait(for: condition, until: min(end, deadline ?? end))
+        } catch is Abandoned where .now >= end {
+            throw opening.silence(after: limit.shortText)
         }
     }
 

@@ -25,6 +25,8 @@ struct Route: Sendable {
     var user: String
     /// The name under which known_hosts has the key.
     var keyName: String
+    /// The port of that name; 22 adds nothing to it.
+    var keyPort: Int
     /// Key files that somebody named, in order.
     var identityFiles: [String] = []
     /// Key files that are tried because they have a usual name.
@@ -54,6 +56,7 @@ struct Route: Sendable {
     /// Options that libssh takes as they are.
     var algorithms: [Algorithm: String] = [:]
     var compresses = false
+    var interactive = InteractiveSettings()
 }
 
 extension Route {
@@ -68,7 +71,11 @@ extension Route {
             paths = named.lowercased() == "none" ? [] : [named]
         }
         let query = SSHConfiguration.Query(
-            host: endpoint.address, user: endpoint.user, localUser: localUser, execute: runMatchCommand)
+            host: endpoint.address, user: endpoint.user, port: endpoint.port, localUser: localUser,
+            tokens: [
+                "d": settings.home, "i": String(getuid()), "l": Tokens.localHost,
+                "L": String(Tokens.localHost.prefix { $0 != "." }),
+            ], execute: runMatchCommand)
         let options = endpoint.options + SSHConfiguration.resolve(try files.read(paths), query)
         let values = OptionValues(
             options: options, hostName: endpoint.hostName, home: settings.home, environment: settings.environment)
@@ -77,8 +84,10 @@ extension Route {
         port = try endpoint.port ?? values.port() ?? 22
         user = endpoint.user ?? values["user"] ?? localUser
         address = (values["hostname"] ?? endpoint.address).replacing("%h", with: endpoint.address)
-            .replacing("%%", with: "%")
+            .replacing("%%", with: "%").lowercased()
         keyName = values["hostkeyalias"] ?? address
+        // An alias is the whole name, whatever the port.
+        keyPort = values["hostkeyalias"] == nil ? port : 22
         connectTimeout = endpoint.connectTimeout
         hostKeyPolicy = endpoint.hostKeyPolicy
         keepaliveInterval = settings.keepaliveInterval
@@ -86,10 +95,11 @@ extension Route {
 
         let tokens = Tokens(
             address: address, original: endpoint.address, port: port, user: user, localUser: localUser,
-            home: settings.home, keyName: keyName, environment: settings.environment)
+            home: settings.home, keyName: values["hostkeyalias"] ?? endpoint.address, environment: settings.environment)
         chooseIdentities(endpoint, values, tokens, settings)
         try chooseHostKeys(endpoint, values, tokens)
         try chooseConnection(endpoint, values, tokens)
+        interactive = try InteractiveSettings(values)
     }
 
     private mutating func chooseIdentities(
@@ -174,17 +184,27 @@ extension Route {
         }
         bindAddress = values["bindaddress"]
         compresses = values.flag("compression") ?? false
-        // Whichever of the two comes first counts (ssh_config(5), ProxyJump).
-        for option in values.options {
-            let name = option.name.lowercased()
-            guard name == "proxyjump" || name == "proxycommand" else { continue }
-            if option.value.lowercased() != "none" {
-                proxy =
-                    name == "proxyjump"
-                    ? .jump(option.value.split(separator: ",").map(String.init))
-                    : .command(tokens.expand(option.value))
+        // Whichever of the two comes first counts (ssh_config(5), ProxyJump). As ssh has it, a jump to none leaves room for
+        // a command, and no command leaves room for nothing.
+        var hasJump = false
+        scan: for option in values.options {
+            let isNone = option.value.lowercased() == "none"
+            switch option.name.lowercased() {
+            case "proxyjump" where !hasJump:
+                hasJump = true
+                guard !isNone else { continue }
+                proxy = .jump(option.value.split(separator: ",").map(String.init))
+                break scan
+            case "proxycommand":
+                if !isNone { proxy = .command(tokens.expand(option.value)) }
+                break scan
+            default: continue
             }
-            break
+        }
+        if case .command = proxy, values.flag("proxyusefdpass") == true {
+            throw ConnectionError(
+                .configuration, hostName: hostName, "ProxyUseFdpass is not supported",
+                hint: "let the proxy command carry the bytes itself")
         }
         algorithms[.keyExchange] = values["kexalgorithms"]
         algorithms[.hostKey] = values["hostkeyalgorithms"]
@@ -273,8 +293,8 @@ struct Tokens: Sendable {
             case "d": result += home
             case "k": result += keyName
             case "i": result += String(getuid())
-            case "l": result += localHost
-            case "L": result += String(localHost.prefix { $0 != "." })
+            case "l": result += Self.localHost
+            case "L": result += String(Self.localHost.prefix { $0 != "." })
             default: result += "%" + String(token)
             }
         }
@@ -293,7 +313,8 @@ struct Tokens: Sendable {
         return path
     }
 
-    private var localHost: String {
+    /// The name of this machine.
+    static var localHost: String {
         var buffer = [CChar](repeating: 0, count: 256)
         guard gethostname(&buffer, buffer.count - 1) == 0 else { return "localhost" }
         return buffer.withUnsafeBufferPointer { $0.baseAddress.map { String(cString: $0) } ?? "localhost" }

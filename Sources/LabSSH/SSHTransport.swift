@@ -19,6 +19,13 @@ package struct SSHTransport: Transport {
     }
 
     package func connect(to endpoint: Endpoint) async throws -> any Connection {
+        try await open(endpoint)
+    }
+
+    /// Connects and logs in, for what only SSH has: terminals, streams of any length, forwarding to sockets.
+    ///
+    /// - Throws: `ConnectionError`, or `CancellationError`.
+    package func open(_ endpoint: Endpoint) async throws -> SSHConnection {
         let session = try await Session.make(endpoint, owner.shared)
         try await session.open()
         return SSHConnection(session)
@@ -36,8 +43,7 @@ package final class SSHConnection: Connection {
         Task { await session.close() }
     }
 
-    /// Whether the link is up, as far as is known.
-    var isUp: Bool { get async { await session.isUp } }
+    package var isUp: Bool { get async { await session.isUp } }
 
     package var hostName: String { session.hostName }
 
@@ -48,6 +54,26 @@ package final class SSHConnection: Connection {
     package func openForward(host: String, port: Int) async throws -> any ByteChannel {
         try await session.forward(host: host, port: port)
     }
+
+    /// What the user's configuration says of interactive logins to this host.
+    package var interactive: InteractiveSettings { session.route.interactive }
+
+    /// Starts a program on a channel of its own; the caller moves its input and output.
+    ///
+    /// - Throws: `ConnectionError`; kind `becomeDenied` when `become` refused.
+    package func start(_ request: ProcessRequest) async throws -> RemoteProcess {
+        RemoteProcess(connection: self, session: session, process: try await session.start(request))
+    }
+
+    /// Opens a byte stream to a Unix socket on the node (OpenSSH's PROTOCOL, "direct-streamlocal@openssh.com").
+    ///
+    /// - Throws: `ConnectionError` with kind `forwardRefused` when the node cannot reach it.
+    package func openForward(socketPath: String) async throws -> any ByteChannel {
+        try await session.forward(socketPath: socketPath)
+    }
+
+    /// Waits for the end of the link, and gives why it is over; `CancellationError` when the task is cancelled.
+    package func loss() async -> any Error { await session.loss() }
 
     package func writeFile(
         _ bytes: [UInt8], to path: String, attributes: FileAttributes, become: Become?

@@ -177,14 +177,23 @@ extension Session {
         ssh_set_agent_socket(try link.session(), ours)
         BlockingThreads.shared.submit { Agent.relay(relayed, to: path, keys: keys) }
         var result = Int32(LABCTL_AUTH_AGAIN)
-        while true {
-            result = try await lend(link, hangUp: hangUp, until: deadline) { labctl_ssh_auth_agent($0) }
-            if result != LABCTL_AUTH_AGAIN { break }
-            try await link.wait(for: link.progress, until: deadline)
+        do {
+            while true {
+                result = try await lend(link, hangUp: hangUp, until: deadline) { labctl_ssh_auth_agent($0) }
+                if result != LABCTL_AUTH_AGAIN { break }
+                try await link.wait(for: link.progress, until: deadline)
+            }
+            hasAskedServer = true
+            if result == Self.success { return true }
+            if let failure = link.failure { throw failure }
+        } catch let failure as ConnectionError {
+            // Servers end the connection after too many attempts, and libssh does not tell how far it came.
+            let names = keys.prefix(6).map { "\($0.comment) (\($0.type))" }.joined(separator: ", ")
+            tried.append(
+                "agent's keys \(names)\(keys.count > 6 ? " and \(keys.count - 6) more" : ""): the server ended the connection"
+            )
+            throw failure
         }
-        hasAskedServer = true
-        if result == Self.success { return true }
-        if let failure = link.failure { throw failure }
         for key in keys { tried.append("agent's key \(key.comment) (\(key.type)): not accepted") }
         return false
     }
@@ -230,7 +239,14 @@ extension Session {
         if route.password != nil, route.allowsPassword, offers(link, LABCTL_METHOD_PASSWORD) {
             if try await password(link, until: deadline) { return true }
         } else if route.allowsInteractive, offers(link, LABCTL_METHOD_INTERACTIVE) {
-            if try await interactive(link, mayAsk: mayAsk, until: deadline) { return true }
+            // Whoever mistypes may try again, as with ssh (NumberOfPasswordPrompts).
+            var until = deadline
+            for _ in 0..<(route.password == nil ? 3 : 1) {
+                guard let isIn = try await interactive(link, mayAsk: mayAsk, until: until) else { break }
+                if isIn { return true }
+                // The time that somebody thought about the answer is not the host's.
+                until = max(until, .now + route.connectTimeout)
+            }
         }
         if route.password == nil, mayAsk, route.allowsPassword, offers(link, LABCTL_METHOD_PASSWORD) {
             for _ in 0..<3 {
@@ -252,9 +268,10 @@ extension Session {
         return result == Self.success
     }
 
+    /// - Returns: nil when a question was not answered.
     private func interactive(
         _ link: Link, mayAsk: Bool, until deadline: ContinuousClock.Instant
-    ) async throws -> Bool {
+    ) async throws -> Bool? {
         var deadline = deadline
         var passwordUsed = false
         var result = try await call(link, until: deadline) { labctl_ssh_auth_interactive($0) }
@@ -274,10 +291,10 @@ extension Session {
                 }
                 guard let answer else {
                     tried.append("keyboard-interactive: nobody answers \(prompt.debugDescription)")
-                    return false
+                    return nil
                 }
                 guard ssh_userauth_kbdint_setanswer(try link.session(), index, answer.reveal()) == 0 else {
-                    return false
+                    return nil
                 }
             }
             result = try await call(link, until: deadline) { labctl_ssh_auth_interactive($0) }
@@ -297,7 +314,10 @@ extension Session {
         if let note { notes.append(note) }
         return ConnectionError(
             .authenticationDenied, hostName: hostName, "login as \(route.user) was denied", notes: notes,
-            hint: "set ansible_ssh_private_key_file, or load the key into the agent with ssh-add")
+            hint: note?.contains("Too many authentication failures") == true
+                ? "the server takes only so many attempts (MaxAuthTries): name the right key with "
+                    + "ansible_ssh_private_key_file, or with IdentityFile and IdentitiesOnly"
+                : "set ansible_ssh_private_key_file, or load the key into the agent with ssh-add")
     }
 }
 

@@ -16,6 +16,9 @@ extension Session {
         guard let channel = opened else { throw link.closedError }
         defer { release(channel) }
         do {
+            if dialogue.needsTerminal {
+                try await request(channel, until: deadline) { ssh_channel_request_pty_size($0, "dumb", 80, 24) }
+            }
             try await request(channel, until: deadline) { ssh_channel_request_exec($0, dialogue.launchLine) }
             try await converse(channel, &dialogue, until: deadline)
         } catch is CancellationError {

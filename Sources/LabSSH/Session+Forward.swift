@@ -4,19 +4,28 @@ import LabTransport
 extension Session {
     /// Opens a `direct-tcpip` channel (RFC 4254 section 7.2).
     func forward(host: String, port: Int) async throws -> ForwardedStream {
+        try await forward(to: host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)") {
+            ssh_channel_open_forward($0, host, Int32(port), "127.0.0.1", 0)
+        }
+    }
+
+    /// Opens a `direct-streamlocal@openssh.com` channel.
+    func forward(socketPath path: String) async throws -> ForwardedStream {
+        try await forward(to: path) { ssh_channel_open_forward_unix($0, path, "127.0.0.1", 0) }
+    }
+
+    private func forward(to target: String, _ open: (ssh_channel) -> Int32) async throws -> ForwardedStream {
         let link = try liveLink()
         let channel = try Channel(link)
         channel.bufferLimit = 1 << 20
         let deadline = ContinuousClock.now + route.connectTimeout
         do {
-            let result = try await link.complete(until: deadline) { _ in
-                channel.handle.map { ssh_channel_open_forward($0, host, Int32(port), "127.0.0.1", 0) } ?? SSH_ERROR
-            }
+            let result = try await link.complete(until: deadline) { _ in channel.handle.map(open) ?? SSH_ERROR }
             guard result == SSH_OK else {
                 let refusal = ForwardRefusal(libraryText: link.lastError)
                 throw link.failure
                     ?? ConnectionError(
-                        .forwardRefused, hostName: hostName, "the node cannot connect to \(host):\(port)",
+                        .forwardRefused, hostName: hostName, "the node cannot connect to \(target)",
                         notes: [refusal.reason], hint: refusal.hint)
             }
             return ForwardedStream(session: self, channel: ChannelBox(channel))
@@ -25,7 +34,7 @@ extension Session {
             if error is Abandoned {
                 throw ConnectionError(
                     .forwardRefused, hostName: hostName,
-                    "the node could not connect to \(host):\(port) within \(route.connectTimeout.shortText)")
+                    "the node could not connect to \(target) within \(route.connectTimeout.shortText)")
             }
             throw error
         }

@@ -37,7 +37,7 @@ extension Session {
             }
             if try result.get() { throw revoked(key, path) }
         }
-        switch known.verdict(on: key, host: route.keyName, port: route.port) {
+        switch known.verdict(on: key, host: route.keyName, port: route.keyPort) {
         case .known: return
         case .revoked(let entry):
             throw revoked(key, entry.place)
@@ -52,7 +52,10 @@ extension Session {
             switch route.hostKeyPolicy {
             case .off: return
             case .strict: throw unknown(key, authority)
-            case .acceptNew: try await record(key, until: deadline)
+            case .acceptNew:
+                // Who trusts an authority for this host does not mean any key that comes.
+                if authority != nil { throw unknown(key, authority) }
+                try await record(key, until: deadline)
             }
         }
     }
@@ -71,7 +74,7 @@ extension Session {
 
     private func record(_ key: HostKey, until deadline: ContinuousClock.Instant) async throws {
         guard let path = route.userKnownHostsFiles.first, path != "/dev/null", path != "none" else { return }
-        let (host, port, hashed, hostName) = (route.keyName, route.port, route.hashesKnownHosts, hostName)
+        let (host, port, hashed, hostName) = (route.keyName, route.keyPort, route.hashesKnownHosts, hostName)
         let result: Result<KnownHosts.Verdict, ConnectionError> = try await abandonable(until: deadline) {
             Result { () throws(ConnectionError) in
                 try KnownHostsFile.record(key, host: host, port: port, in: path, hashed: hashed, hostName: hostName)
@@ -89,25 +92,42 @@ extension Session {
     }
 
     private func changed(_ key: HostKey, _ entries: [KnownHosts.Entry]) -> ConnectionError {
-        let name = KnownHosts.name(of: route.keyName, port: route.port)
+        let name = KnownHosts.name(of: route.keyName, port: route.keyPort)
         let sameType = entries.filter { $0.type == key.type }
         var notes = ["the server shows \(key.type) \(key.fingerprint)"]
         for entry in sameType.isEmpty ? entries : sameType {
             notes.append("\(entry.place) has \(entry.type) \(fingerprint(of: entry))")
         }
-        let file = (sameType.first ?? entries[0]).file
         return ConnectionError(
             .hostKeyChanged, hostName: hostName,
             sameType.isEmpty
                 ? "the host key is of another type than the recorded ones" : "the host key has changed",
             notes: notes,
             hint: "if the machine was rebuilt, remove the old key: "
-                + "ssh-keygen -f \(ShellQuoting.quote(file)) -R \(ShellQuoting.quote(name)); if not, somebody may be in between"
+                + removal(of: entries, name) + "; if not, somebody may be in between"
         )
     }
 
+    /// The one command that takes the entries away.
+    private func removal(of entries: [KnownHosts.Entry], _ name: String) -> String {
+        var commands: [String] = []
+        for file in Set(entries.map(\.file)).sorted() {
+            let stale = entries.filter { $0.file == file }
+            // ssh-keygen removes names, hashed ones too, but no patterns.
+            let isNamed = stale.allSatisfy { entry in
+                entry.isHashed || entry.names.lowercased().split(separator: ",").contains { $0 == name }
+            }
+            let path = ShellQuoting.quote(file)
+            commands.append(
+                isNamed
+                    ? "ssh-keygen -f \(path) -R \(ShellQuoting.quote(name))"
+                    : "sed -i.old '\(stale.map { "\($0.line)d" }.joined(separator: ";"))' \(path)")
+        }
+        return commands.joined(separator: " && ")
+    }
+
     private func unknown(_ key: HostKey, _ authority: KnownHosts.Entry?) -> ConnectionError {
-        let name = KnownHosts.name(of: route.keyName, port: route.port)
+        let name = KnownHosts.name(of: route.keyName, port: route.keyPort)
         var notes = ["the server shows \(key.type) \(key.fingerprint)"]
         if let authority {
             notes.append(
@@ -118,7 +138,16 @@ extension Session {
         }
         return ConnectionError(
             .hostKeyUnknown, hostName: hostName, "the host key is not known", notes: notes,
-            hint: "log in once with ssh to check and record the key, or set StrictHostKeyChecking=accept-new")
+            hint: authority == nil
+                ? "log in once with ssh to check and record the key, or set StrictHostKeyChecking=accept-new"
+                : "record the key itself, after comparing its fingerprint: ssh-keyscan -t \(scanType(key)) -p \(route.port) "
+                    + "\(ShellQuoting.quote(route.address)) >> "
+                    + ShellQuoting.quote(route.userKnownHostsFiles.first ?? "~/.ssh/known_hosts"))
+    }
+
+    /// The name that ssh-keyscan has for a key's type.
+    private func scanType(_ key: HostKey) -> String {
+        key.type.hasPrefix("ecdsa") ? "ecdsa" : key.type == "ssh-rsa" ? "rsa" : "ed25519"
     }
 
     private func fingerprint(of entry: KnownHosts.Entry) -> String {

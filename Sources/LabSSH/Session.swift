@@ -43,8 +43,21 @@ actor Session {
         thread = try IOThreads.next()
     }
 
-    /// Connects, checks the host key, logs in.
+    /// Connects, checks the host key, logs in, as soon as there is room for another login.
     func open() async throws {
+        let isDirect = route.proxy == .none
+        let place = "\(route.address):\(route.port) \(route.proxy)"
+        try await shared.gate.enter(place, countsForAll: isDirect)
+        do {
+            try await logIn()
+        } catch {
+            shared.gate.leave(place, countsForAll: isDirect, wentWell: false)
+            throw error
+        }
+        shared.gate.leave(place, countsForAll: isDirect, wentWell: true)
+    }
+
+    private func logIn() async throws {
         let deadline = ContinuousClock.now + route.connectTimeout
         stage = "connecting to \(route.address):\(route.port)"
         do {
@@ -85,6 +98,7 @@ actor Session {
                 else { throw error }
                 link.shutDown()
                 self.link = nil
+                shared.gate.noteDrop()
                 try await Task.sleep(for: pause * Double.random(in: 0.5...1.5))
                 pause = min(pause * 2, .seconds(1))
             }
@@ -139,7 +153,7 @@ actor Session {
         ]
         if route.compresses { results.append(labctl_ssh_set_string(session, SSH_OPTIONS_COMPRESSION, "yes")) }
         var algorithms = route.algorithms
-        let types = known.recordedTypes(host: route.keyName, port: route.port)
+        let types = known.recordedTypes(host: route.keyName, port: route.keyPort)
         if !types.isEmpty {
             let preferred = HostKeyAlgorithms.preferring(types)
             switch algorithms[.hostKey] {
@@ -200,13 +214,19 @@ actor Session {
         guard let link, link.failure == nil, let session = try? link.session() else { return nil }
         let silent = ContinuousClock.now - link.lastHeard
         if link.isLent || silent < route.keepaliveInterval { return route.keepaliveInterval - min(silent, .zero) }
+        // libssh sends a request and, when called again, takes in the answer to it without sending another (0.10.6
+        // src/channels.c, ssh_global_request, not blocking): every second question would not be asked.
+        let sent = link.bytesSent
         _ = ssh_send_keepalive(session)
+        if link.bytesSent == sent { _ = ssh_send_keepalive(session) }
         // Counted from the question, so that a laptop which slept does not take the pause for silence.
         let asked = ContinuousClock.now
         while link.lastHeard < asked, link.failure == nil {
             let wake = await thread.wait(for: link.progress, until: asked + route.keepaliveTimeout)
             if wake == .cancelled { return nil }
             if wake == .timedOut, link.lastHeard < asked {
+                // A laptop that slept meanwhile has heard nothing because it slept: it asks again.
+                if .now - asked > route.keepaliveTimeout * 2 { return .zero }
                 link.fail(
                     ConnectionError(
                         .lost, hostName: hostName, "the connection was lost",

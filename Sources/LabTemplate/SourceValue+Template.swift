@@ -62,6 +62,17 @@ extension Template {
         }
     }
 
+    /// As `check` of a tree, for a template file.
+    package static func check(file: SourceFile) -> [Diagnostic] {
+        let text = String(decoding: file.bytes, as: UTF8.self)
+        do {
+            let template = try parse(text, span: file.span(0..<file.bytes.count), options: .file)
+            return template.problems.map(\.diagnostic)
+        } catch {
+            return [error.diagnostic]
+        }
+    }
+
     private static func check(_ text: String, _ span: SourceSpan?) -> [Diagnostic] {
         do { return try parse(text, span: span).problems.map(\.diagnostic) } catch { return [error.diagnostic] }
     }

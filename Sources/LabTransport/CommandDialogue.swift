@@ -67,8 +67,22 @@ package struct CommandDialogue: Sendable {
     private mutating func sendFrame() -> [Action] {
         guard !frameSent else { return [] }
         frameSent = true
+        if needsTerminal { return [.write(terminalFrame())] }
         var bytes = opening.frame(CommandScript.text(for: command))
         if let input = command.standardInput { bytes += input }
         return [.write(bytes), .closeInput]
+    }
+
+    /// A terminal has no end of input: the command gets its input counted, and the shell ends after it.
+    private func terminalFrame() -> [UInt8] {
+        let script = CommandScript.text(for: command)
+        guard let input = command.standardInput, !input.isEmpty else {
+            return opening.frame("( \(script)\n) </dev/null\nexit $?")
+        }
+        // Only GNU's head is known to take not one byte too many.
+        let take =
+            "case $(head --version 2>/dev/null </dev/null) in *\"GNU coreutils\"*) head -c \(input.count);; "
+            + "*) dd bs=1 count=\(input.count) 2>/dev/null;; esac"
+        return opening.frame("{ \(take); } | ( \(script)\n)\nexit $?") + input
     }
 }

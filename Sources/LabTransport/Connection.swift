@@ -6,6 +6,9 @@ package protocol Connection: Sendable {
     /// The inventory's name of the host.
     var hostName: String { get }
 
+    /// Whether the link is up, as far as is known: false once it was lost or closed.
+    var isUp: Bool { get async }
+
     /// Runs a command to its end.
     ///
     /// - Throws: `ConnectionError` when the link fails or the command's timeout passes; never for an exit status.
@@ -28,6 +31,10 @@ package protocol Connection: Sendable {
 
     /// Ends the link; commands that still run get `ConnectionError.Kind.closed`. Does nothing the second time.
     func close() async
+}
+
+extension Connection {
+    package var isUp: Bool { get async { true } }
 }
 
 /// The mode and the owner that a file gets.

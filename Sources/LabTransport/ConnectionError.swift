@@ -64,6 +64,29 @@ package struct ConnectionError: DiagnosticError, Hashable {
             hint: "have it write to a file on the node")
     }
 
+    /// The same error with further notes, and a hint where it has none.
+    package func adding(notes more: [String], hint other: String? = nil) -> ConnectionError {
+        ConnectionError(
+            kind, hostName: hostName, message, notes: notes + more.filter { !notes.contains($0) }, hint: hint ?? other,
+            span: span)
+    }
+
+    /// A loss of the link under a command that was under way: nobody knows how far it came.
+    package var ofRunningCommand: ConnectionError {
+        guard kind == .lost else { return self }
+        return adding(
+            notes: ["the command may or may not have finished"],
+            hint: "look at the host before you run it again")
+    }
+
+    /// Whether connecting again may succeed by waiting: the host may be starting, or its server too busy.
+    package var mayPass: Bool {
+        switch kind {
+        case .refused, .unreachable, .unresolved, .timedOut, .protocolMismatch, .lost, .closed: true
+        default: false
+        }
+    }
+
     package var diagnostics: [Diagnostic] {
         [
             Diagnostic(

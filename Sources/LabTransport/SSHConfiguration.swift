@@ -68,16 +68,23 @@ package struct SSHConfiguration: Sendable {
         /// The name that was asked for.
         package var host: String
         package var user: String?
+        /// The port that was asked for.
+        package var port: Int?
         package var localUser: String
+        /// Further tokens of `Match exec` (ssh_config(5), "TOKENS"): `d`, `i`, `l`, `L`.
+        package var tokens: [Character: String]
         /// Runs a `Match exec` command; nil treats such a block as not matching.
         package var execute: (@Sendable (String) -> Bool)?
 
         package init(
-            host: String, user: String? = nil, localUser: String = "", execute: (@Sendable (String) -> Bool)? = nil
+            host: String, user: String? = nil, port: Int? = nil, localUser: String = "",
+            tokens: [Character: String] = [:], execute: (@Sendable (String) -> Bool)? = nil
         ) {
             self.host = host
             self.user = user
+            self.port = port
             self.localUser = localUser
+            self.tokens = tokens
             self.execute = execute
         }
     }
@@ -135,7 +142,11 @@ private struct Resolution {
     }
 
     private mutating func add(_ directive: SSHConfiguration.Directive) {
-        if SSHConfiguration.addingUp.contains(directive.keyword) {
+        if directive.keyword == "setenv" {
+            // One line of it counts, with all of its variables.
+            guard seen.insert(directive.keyword).inserted else { return }
+            options += directive.arguments.map { Endpoint.Option(directive.name, $0) }
+        } else if SSHConfiguration.addingUp.contains(directive.keyword) {
             for argument in directive.arguments {
                 let option = Endpoint.Option(directive.name, argument)
                 if accumulated.insert(option).inserted { options.append(option) }
@@ -152,7 +163,8 @@ private struct Resolution {
     private func holds(_ condition: SSHConfiguration.Condition) -> Bool {
         switch condition {
         case .always: true
-        case .host(let patterns): Wildcard.matches(list: patterns.map { $0.lowercased() }, query.host.lowercased())
+        // The name as it was typed; in the last pass the one that it stands for.
+        case .host(let patterns): Wildcard.matches(list: patterns, isFinal ? hostName : query.host)
         case .match(let criteria): criteria.allSatisfy { holds($0.0) != $0.negated }
         }
     }
@@ -162,18 +174,41 @@ private struct Resolution {
         case .all: return true
         case .final: return isFinal
         case .never: return false
-        case .host(let patterns):
-            let name = (value("hostname") ?? query.host).replacing("%h", with: query.host)
-            return Wildcard.matches(list: patterns, name.lowercased())
+        case .host(let patterns): return Wildcard.matches(list: patterns, hostName)
         case .originalHost(let patterns): return Wildcard.matches(list: patterns, query.host.lowercased())
         case .user(let patterns):
             return Wildcard.matches(list: patterns, query.user ?? value("user") ?? query.localUser)
         case .localUser(let patterns): return Wildcard.matches(list: patterns, query.localUser)
-        case .execute(let command):
-            return query.execute?(
-                command.replacing("%h", with: value("hostname") ?? query.host).replacing("%n", with: query.host)
-                    .replacing("%u", with: query.localUser)) ?? false
+        case .execute(let command): return query.execute?(expand(command)) ?? false
         }
+    }
+
+    /// The name to connect to, as far as it is known.
+    private var hostName: String {
+        (value("hostname") ?? query.host).replacing("%h", with: query.host).replacing("%%", with: "%").lowercased()
+    }
+
+    private func expand(_ command: String) -> String {
+        guard command.contains("%") else { return command }
+        var tokens = query.tokens
+        tokens["%"] = "%"
+        tokens["h"] = hostName
+        tokens["n"] = query.host
+        tokens["k"] = value("hostkeyalias") ?? query.host
+        tokens["p"] = query.port.map { String($0) } ?? value("port") ?? "22"
+        tokens["r"] = query.user ?? value("user") ?? query.localUser
+        tokens["u"] = query.localUser
+        var result = ""
+        var rest = command[...]
+        while let character = rest.popFirst() {
+            if character == "%", let token = rest.first, let text = tokens[token] {
+                rest = rest.dropFirst()
+                result += text
+            } else {
+                result.append(character)
+            }
+        }
+        return result
     }
 }
 

@@ -23,9 +23,18 @@ extension SSHConfiguration {
         return kinds
     }()
 
+    /// Keywords of one word: a second one is a mistake.
+    static let singleWord: Set<String> = Set(kinds.keys).union([
+        "hostname", "user", "identityfile", "identityagent", "certificatefile", "proxyjump", "hostkeyalias",
+        "bindaddress",
+        "bindinterface", "kexalgorithms", "hostkeyalgorithms", "ciphers", "macs", "pubkeyacceptedalgorithms",
+        "pubkeyacceptedkeytypes", "preferredauthentications", "forwardagent", "requesttty", "escapechar", "loglevel",
+        "casignaturealgorithms", "fingerprinthash", "controlmaster", "controlpath", "controlpersist", "updatehostkeys",
+    ])
+
     /// Keywords of which every line counts.
     static let addingUp: Set<String> = [
-        "identityfile", "certificatefile", "sendenv", "setenv", "localforward", "remoteforward", "dynamicforward",
+        "identityfile", "certificatefile", "sendenv", "localforward", "remoteforward", "dynamicforward",
         "permitremoteopen",
     ]
 

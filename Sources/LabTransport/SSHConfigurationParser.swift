@@ -34,10 +34,17 @@ extension SSHConfiguration {
                 for pattern in directive.arguments {
                     do throws(InputError) {
                         for file in try include(pattern) {
-                            files.append(try parse(file, include: include, depth: depth + 1))
+                            do throws(InputError) {
+                                files.append(try parse(file, include: include, depth: depth + 1))
+                            } catch {
+                                parser.mistakes += error.diagnostics
+                            }
                         }
                     } catch {
-                        parser.mistakes += error.diagnostics
+                        // A file that cannot be read has no place of its own.
+                        parser.mistakes += error.diagnostics.map { mistake in
+                            Diagnostic(mistake.message, span: mistake.span ?? directive.span, hint: mistake.hint)
+                        }
                     }
                 }
                 configuration.sections[configuration.sections.count - 1].items.append(.include(files))
@@ -115,6 +122,11 @@ private struct Parser {
 
     /// Whether a value is of its keyword's kind.
     mutating func check(_ directive: SSHConfiguration.Directive) {
+        if directive.arguments.count > 1, SSHConfiguration.singleWord.contains(directive.keyword) {
+            return complain(
+                "`\(directive.name)` takes one value, and there are \(directive.arguments.count)", directive.span,
+                hint: "put a value with spaces in quotation marks")
+        }
         guard let kind = SSHConfiguration.kinds[directive.keyword], let value = directive.arguments.first else {
             return
         }
@@ -151,6 +163,7 @@ private struct Parser {
             }
             switch name {
             case "all":
+                if !words.isEmpty { complain("`Match all` stands alone", directive.span) }
                 criteria.append((.all, negated))
                 continue
             case "final":

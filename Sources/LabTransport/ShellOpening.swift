@@ -26,6 +26,8 @@ package struct ShellOpening: Sendable {
     private var outputStarted = false
     private var errorStarted = false
     private var passwordSent = false
+    /// How much of the two outputs a reply has answered.
+    private var answered = (output: 0, error: 0)
     private var passwordRefused = false
     /// The shell's process id on the other side, once it is known.
     package private(set) var processID: Int?
@@ -48,8 +50,11 @@ package struct ShellOpening: Sendable {
     /// The line to execute: valid in sh, bash, zsh, fish and csh.
     package var launchLine: String {
         // No single quote, no exclamation mark, no backslash and no line break: what those mean differs by shell.
+        // A terminal must pass bytes as they are, and its one stream needs no second mark.
+        let marks =
+            needsTerminal ? "stty raw -echo; echo \(nonce):$$; " : "echo \(nonce):$$; echo \(nonce) >&2; "
         let bootstrap =
-            "echo \(nonce):$$; echo \(nonce) >&2; while IFS= read -r labctl; "
+            marks + "while IFS= read -r labctl; "
             + "do case $labctl in \(nonce):*) eval \"${labctl#*:}\";; esac; done"
         return (startsWithExec ? "exec " : "") + ShellQuoting.join(words(bootstrap))
     }
@@ -114,38 +119,63 @@ package struct ShellOpening: Sendable {
     }
 
     private mutating func answerPrompt() -> Step {
-        guard let become, let password = become.password else { return Step() }
-        switch become.method {
-        case .sudo:
-            let mark = Array(promptMark.utf8)
-            if let prompt = errorOutput.firstRange(of: mark) {
-                errorOutput.removeSubrange(prompt)
-            } else if let prompt = output.firstRange(of: mark) {
-                output.removeSubrange(prompt)
-            } else {
-                return Step()
-            }
-            if passwordSent {
-                // sudo asks again: what it was given is wrong.
-                passwordRefused = true
-                return Step(mustAbort: true)
-            }
-        case .su, .doas:
-            // Their prompt is in the user's language; what tells it from other output is that no line break ends it.
-            guard !passwordSent, let last = errorOutput.last ?? output.last, last != UInt8(ascii: "\n") else {
-                return Step()
-            }
+        guard let become, let password = become.password, takePrompt(become.method) else { return Step() }
+        answered = (output.count, errorOutput.count)
+        if passwordSent {
+            // It asks again: what it was given is wrong.
+            passwordRefused = true
+            return Step(mustAbort: true)
         }
         passwordSent = true
         return Step(reply: Array((password.reveal() + "\n").utf8))
     }
 
-    /// Why the shell never came.
-    package func failure(exitStatus: Int) -> ConnectionError {
-        let said = String(decoding: errorOutput.isEmpty ? output : errorOutput, as: UTF8.self)
+    /// Whether there is a prompt that was not answered yet.
+    private mutating func takePrompt(_ method: Become.Method) -> Bool {
+        let mark = Array(promptMark.utf8)
+        if method == .sudo {
+            if let prompt = errorOutput.firstRange(of: mark) {
+                errorOutput.removeSubrange(prompt)
+                return true
+            }
+            if let prompt = output.firstRange(of: mark) {
+                output.removeSubrange(prompt)
+                return true
+            }
+        }
+        // Others ask in the user's language, and so does PAM in sudo's place where sudoers say so (passprompt_override). What
+        // tells a prompt from other output is that no line break ends it. A password that nobody asked for does no harm.
+        func isPrompt(_ bytes: [UInt8], beyond start: Int) -> Bool {
+            let tail =
+                bytes[min(start, bytes.count)...].split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+                .last ?? []
+            guard tail.contains(where: { $0 > 0x20 }) else { return false }
+            // The beginning of our own words is none either.
+            return !mark.starts(with: tail) && !tail.starts(with: Array(nonce.utf8))
+        }
+        return isPrompt(errorOutput, beyond: answered.error) || isPrompt(output, beyond: answered.output)
+    }
+
+    /// Why the shell never came, when whoever should start it says nothing more.
+    package func silence(after time: String) -> ConnectionError {
+        let method = become?.method.rawValue ?? "the login shell"
+        return ConnectionError(
+            .becomeDenied, hostName: hostName, "\(method) has not started a shell within \(time)",
+            notes: Array(lines.suffix(3)),
+            hint: "try it on the host itself: it may wait for something that is no password")
+    }
+
+    /// What was said instead of starting a shell.
+    private var lines: [String] {
+        String(decoding: errorOutput.isEmpty ? output : errorOutput, as: UTF8.self)
             .split(whereSeparator: \.isNewline).map { $0.replacing(promptMark, with: "") }
             .filter { line in !line.allSatisfy(\.isWhitespace) && !line.contains(nonce) }
             .map { String($0) }
+    }
+
+    /// Why the shell never came.
+    package func failure(exitStatus: Int) -> ConnectionError {
+        let said = lines
         guard let become else {
             return ConnectionError(
                 .protocolMismatch, hostName: hostName, "the login shell runs no commands",

@@ -51,7 +51,7 @@ enum Encoding: Sendable {
                     hint: "save it as UTF-8")
             ])
         }
-        return SourceFile(path: file.path, bytes: Array(text.utf8))
+        return SourceFile(path: file.path, bytes: Array(text.utf8), isSecret: file.isSecret)
     }
 
     private static func units16(_ bytes: [UInt8], _ join: (UInt8, UInt8) -> UInt16) -> [UInt16] {

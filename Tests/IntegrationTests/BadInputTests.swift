@@ -46,9 +46,11 @@ struct BadInputTests {
         "an unknown option, subcommand or value",
         arguments: [
             (["provision", "greeting", "--bogus"], "Unknown option '--bogus'"),
-            (["provison", "greeting"], "'provison'"),
+            (["provison", "greeting"], "there is no command 'provison' = try: did you mean 'provision'?"),
+            (["frobnicate"], "there is no command 'frobnicate' = try: see 'labctl --help'"),
             (["provision", "greeting", "-o", "xml"], "Please provide one of 'text', 'json' or 'junit'"),
             (["provision", "greeting", "-f", "0"], "--forks is a number above 0"),
+            (["exec", "all", "-o", "junit", "--", "true"], "exec has no junit output: use --output text or json"),
         ])
     func usage(arguments: [String], sentence: String) throws {
         try Labctl.run(arguments, in: project.folder).expect(status: 64, sentence, "--help' for more information")
@@ -63,7 +65,8 @@ struct BadInputTests {
         ])
     func noSuchHost(pattern: String, help: String) throws {
         let outcome = try project.labctl("provision", "greeting", "-l", pattern)
-        outcome.expect(status: 65, "error: no host or group '\(pattern)' in the inventory", help)
+        outcome.expect(
+            status: 65, "error: no host or group '\(pattern)' in the inventory", "--> <command line>:1:1", help)
         outcome.expectNot("greeting on")
         try project.labctl("exec", pattern, "--", "true").expect(
             status: 65, "error: no host or group '\(pattern)' in the inventory", help)
@@ -122,6 +125,18 @@ struct BadInputTests {
         let outcome = try provision(text)
         outcome.expect(status: 65, "error: ", "--> Roles/broken/tasks/main.yml")
         for sentence in sentences { outcome.expect(status: 65, sentence) }
+    }
+
+    @Test(
+        "arguments of a wrong kind",
+        arguments: [
+            ("copy: {dest: /x, content: a, force: sure}", "'force' of copy must be a boolean, not 'sure'", "2:39"),
+            ("wait_for: {timeout: soon}", "'timeout' of wait_for must be an integer, not 'soon'", "2:23"),
+        ])
+    func wrongArguments(call: String, sentence: String, place: String) throws {
+        try provision("- name: A\n  \(call)\n").expect(
+            status: 65, "error: \(sentence)", "--> Roles/broken/tasks/main.yml:\(place)")
+        try project.labctl("lint").expect(status: 65, sentence)
     }
 
     @Test("broken YAML in defaults")

@@ -188,8 +188,72 @@ struct ConnectionFailureTests {
         let server = try #require(try sandbox.processes()["sshd of cp1"])
         for session in try Tool.children(of: server) { kill(session, SIGKILL) }
         let outcome = run.wait()
-        outcome.expect(status: 4, "cp1: the connection was lost")
+        outcome.expect(status: 4, "cp1: the connection was lost", "the command may or may not have finished")
         #expect(outcome.count(of: "the connection was lost") == 1, "\(outcome.everything)")
+    }
+
+    @Test("hosts that are away in several ways end in time, and the others are done")
+    func severalWays() throws {
+        let silent = try LocalPort()
+        let (w1, w2) = (try sandbox.port(of: "w1"), try sandbox.port(of: "w2"))
+        let inventory = try sandbox.inventory(named: "several-ways") {
+            $0.replacing("ansible_port: \(w1)\n", with: "ansible_port: \(silent.number)\n")
+                .replacing("ansible_port: \(w2)\n", with: "ansible_port: 1\n")
+        }
+        try project.write("- name: Say\n  command: echo said\n", to: "roles/say/tasks/main.yml")
+        try project.labctl("provision", "say", "-i", inventory, "--connect-timeout", "2").expect(
+            status: 4, "w1: no answer within 2s", "w2: connection refused by 127.0.0.1:1", "not reached: w1, w2",
+            "cp1  0 ok  1 changed")
+    }
+
+    @Test("a laptop that sleeps goes on when it wakes")
+    func sleepingLaptop() throws {
+        let inventory = try sandbox.inventory(named: "sleeping") {
+            $0.replacing(
+                "ansible_ssh_common_args: ",
+                with: "ansible_ssh_common_args: -o ServerAliveInterval=1 -o ServerAliveCountMax=1 ")
+        }
+        let mark = project.folder.appending(path: "asleep")
+        let run = try project.start(
+            "exec", "cp1", "-i", inventory, "--",
+            "touch \(mark.path); while [ -e \(mark.path) ]; do sleep 0.1; done; echo woke")
+        #expect(try Tool.wait { FileManager.default.fileExists(atPath: mark.path) })
+        run.send(signal: SIGSTOP)
+        // Longer than the server may be silent (one second and one more).
+        usleep(4_000_000)
+        run.send(signal: SIGCONT)
+        usleep(2_000_000)
+        try FileManager.default.removeItem(at: mark)
+        run.wait().expect(status: 0, "cp1 | woke")
+    }
+
+    @Test("Ctrl-C twice ends at once, whatever the host does", arguments: ["exec", "provision"])
+    func interruptedTwice(command: String) throws {
+        let mark = project.folder.appending(path: "twice-\(command)")
+        let script = "echo $$ > \(mark.path).new; mv \(mark.path).new \(mark.path); exec sleep 600"
+        try project.write(
+            "- name: Wait\n  shell: \"\(script)\"\n  changed_when: false\n", to: "roles/slow/tasks/main.yml")
+        let run =
+            command == "exec"
+            ? try project.start("exec", "cp1", "--sandbox", "--", script)
+            : try project.start("provision", "slow", "--sandbox", "-l", "cp1")
+        let began = try Tool.wait { FileManager.default.fileExists(atPath: mark.path) }
+        try #require(began, "\(run.output)\(run.errors)")
+        let server = try #require(try sandbox.processes()["sshd of cp1"])
+        let sessions = try Tool.children(of: server)
+        // The host says nothing any more, so that closing takes its time.
+        for session in sessions { kill(session, SIGSTOP) }
+        defer { for session in sessions { kill(session, SIGKILL) } }
+        run.interrupt()
+        let told = try Tool.wait { (run.output + run.errors).contains("again to stop at once") }
+        #expect(told, "\(run.output)\(run.errors)")
+        run.interrupt()
+        #expect(run.wait().status == 130)
+        if let text = try? String(contentsOf: mark, encoding: .utf8),
+            let process = Int32(text.trimmingCharacters(in: .whitespacesAndNewlines))
+        {
+            kill(process, SIGKILL)
+        }
     }
 
     @Test("Ctrl-C ends at once, here and on the host", arguments: ["exec", "provision"])
@@ -205,7 +269,7 @@ struct ConnectionFailureTests {
         let began = try Tool.wait { FileManager.default.fileExists(atPath: mark.path) }
         try #require(began, "\(run.output)\(run.errors)")
         run.interrupt()
-        run.wait().expect(status: 130, "interrupted")
+        run.wait().expect(status: 130, "interrupted", command == "provision" ? "recap" : "")
         let process = try #require(
             Int32(String(contentsOf: mark, encoding: .utf8).trimmingCharacters(in: .whitespacesAndNewlines)))
         #expect(try Tool.wait { try !Tool.isRunning(process) }, "the command goes on on the host")

@@ -34,7 +34,8 @@ struct MainJobTests {
         again.expect(
             status: 0, "ok Manifest applied", "ok CRDs established", "ok Controller rolled out",
             "ok Speaker on every node", "ok Webhook answers", "ok Pools applied", "ok Advertisements applied",
-            "7 ok 0 changed 0 failed 2 skipped 7 of 7 steps proved", "nothing to do, every step proved")
+            "ok Pre-flight", "5 checks, nothing found", "9 ok 0 changed 0 failed 2 skipped 9 of 9 steps proved",
+            "nothing to do, every step proved")
         again.expectNot("changed Manifest", "changed Pools", "unproved", "not proved")
         try metallb("plan").expect(status: 0, "0 to change", "nothing would change")
     }
@@ -59,7 +60,7 @@ struct MainJobTests {
             try metallb("plan").expect(
                 status: 1, "to change Pools applied", "~ IPAddressPool metallb-system/lab-pool", difference,
                 "takes .spec.autoAssign of IPAddressPool metallb-system/lab-pool from kubectl-patch",
-                "2 ok 1 to change 0 failed", "1 step would change something; nothing was changed")
+                "3 ok 1 to change 0 failed", "1 step would change something; nothing was changed")
         }
         try metallb("provision", "--diff").expect(
             status: 0, "changed Pools applied", "proved",
@@ -114,7 +115,8 @@ struct MainJobTests {
     func tags() throws {
         try sandbox.converge()
         let outcome = try metallb("provision", "-t", "pools")
-        outcome.expect(status: 0, "ok Pools applied", "ok Advertisements applied", "2 of 2 steps proved")
+        outcome.expect(
+            status: 0, "ok Pre-flight", "ok Pools applied", "ok Advertisements applied", "3 of 3 steps proved")
         outcome.expectNot("Manifest applied", "Webhook answers")
     }
 
@@ -142,7 +144,7 @@ struct MainJobTests {
         let outcome = try metallb("provision", "--output", "json")
         #expect(outcome.status == 0)
         let events = try events(outcome)
-        #expect(events.count { $0.event == "task_finished" && $0.outcome == "ok" } == 7)
+        #expect(events.count { $0.event == "task_finished" && $0.outcome == "ok" } == 8)
         #expect(events.last?.event == "run_finished")
         #expect(events.last?.exitCode == 0)
     }
@@ -182,7 +184,7 @@ struct MainJobTests {
         parser.delegate = elements
         #expect(parser.parse(), "\(outcome.output)")
         #expect(elements.names.first == "testsuites")
-        #expect(elements.names.count { $0 == "testcase" } == 9)
+        #expect(elements.names.count { $0 == "testcase" } == 10)
         #expect(elements.names.count { $0 == "skipped" } == 2)
         #expect(elements.attributes.first?["failures"] == "0")
     }
@@ -262,7 +264,7 @@ struct FreshSandboxTests {
             status: 0, "changed Manifest applied", "24 created", "created IPAddressPool metallb-system/lab-pool",
             "created L2Advertisement metallb-system/lab-l2", "3 changed 0 failed", "3 steps changed")
         try Labctl.run(["provision"] + arguments, in: project.folder).expect(
-            status: 0, "7 ok 0 changed 0 failed", "nothing to do, every step proved")
+            status: 0, "8 ok 0 changed 0 failed", "nothing to do, every step proved")
     }
 
     @Test(
@@ -279,9 +281,82 @@ struct FreshSandboxTests {
         for _ in 1...2 {
             let again = try Labctl.run(arguments, in: project.folder)
             again.expect(
-                status: 0, "ok Manifest applied", kept, "7 ok 0 changed 0 failed",
+                status: 0, "ok Manifest applied", kept, "8 ok 0 changed 0 failed",
                 "nothing to do, every step proved")
         }
+    }
+
+    private static let bgp = """
+        {"metallb_mode": "bgp",
+         "metallb_bgp_peers": [{"name": "router", "my_asn": 64512, "peer_asn": 64513, "peer_address": "192.168.56.1",
+           "hold_time": "90s", "bfd_profile": "fast", "password_secret": "router-password"}],
+         "metallb_bfd_profiles": [{"name": "fast", "receive_interval": 100, "detect_multiplier": 3}],
+         "metallb_communities": [{"name": "lab", "communities": [{"name": "no-export", "value": "65535:65281"}]}],
+         "metallb_bgp_advertisements": [{"name": "lab-bgp", "communities": ["no-export"], "local_pref": 100}]}
+        """
+
+    @Test(
+        "the stock FRR manifest three times: changed, then twice ok, with the kept caBundle named",
+        .enabled(if: SharedData.frrManifest != nil, "needs metallb-frr-v0.14.9.yaml of the shared data"))
+    func stockFRRManifest() throws {
+        let manifest = try #require(SharedData.frrManifest)
+        let arguments = [
+            "provision", "metallb", "--sandbox", "-e", "metallb_manifest=\(manifest.path)", "-e", Self.bgp,
+        ]
+        let kept =
+            "kept .spec.conversion.webhook.clientConfig.caBundle of CustomResourceDefinition bgppeers.metallb.io:"
+            + " MetalLB owns it"
+        try Labctl.run(arguments, in: project.folder).expect(
+            status: 0, "changed Manifest applied", "25 created", "ok BGP webhooks answer",
+            "ok BGPPeers can be converted",
+            "changed BGP applied", "4 created", "3 changed 0 failed")
+        for _ in 1...2 {
+            let again = try Labctl.run(arguments, in: project.folder)
+            again.expect(status: 0, "ok Manifest applied", kept, "ok BGP applied", "nothing to do, every step proved")
+            again.expectNot("changed Manifest", "Advertisements applied")
+        }
+        try project.labctl("verify", "metallb", "--sandbox").expect(
+            status: 0, "announcing nodes: w1, w2, over BGP, by their events")
+    }
+
+    @Test("from layer 2 to BGP, to both and back: each time changed once, then converged")
+    func modes() throws {
+        let frr = "metallb_manifest=" + sandbox.folder.appending(path: "metallb-frr-miniature.yaml").path
+        func run(_ manifest: String, _ mode: String) throws -> Labctl.Outcome {
+            try Labctl.run(
+                ["provision", "metallb", "--sandbox", "-e", manifest, "-e", Self.bgp, "-e", "metallb_mode=\(mode)"],
+                in: project.folder)
+        }
+        let steps = [
+            (sandbox.manifest, "l2", "changed Advertisements applied"), (frr, "bgp", "changed BGP applied"),
+            (frr, "both", "ok BGP applied"), (sandbox.manifest, "l2", "ok Advertisements applied"),
+        ]
+        for (manifest, mode, line) in steps {
+            try run(manifest, mode).expect(status: 0, line)
+            try run(manifest, mode).expect(status: 0, "nothing to do, every step proved")
+        }
+    }
+
+    @Test("what the pre-flight finds stops the run before anything is changed, unless it is skipped")
+    func preflight() throws {
+        // The pool holds an address that only the cluster knows to be a node's: the inventory does not have it.
+        let inventory = try sandbox.inventory(named: "other") { text in
+            text.split(separator: "\n").filter { !$0.contains("node_address") }.joined(separator: "\n") + "\n"
+        }
+        let arguments = [
+            "provision", "metallb", "-i", inventory, "-e", sandbox.manifest, "-e",
+            #"{"metallb_pool_addresses": ["192.168.56.11-192.168.56.20"]}"#,
+        ]
+        let stopped = try Labctl.run(arguments, in: project.folder)
+        stopped.expect(
+            status: 2, "failed Pre-flight", "pool \"lab-pool\" holds 192.168.56.11, the address of node w1",
+            "choose a range that no machine, gateway or DHCP server uses", "--skip-preflight goes on all the same")
+        stopped.expectNot("changed Manifest")
+        try project.labctl("plan", "metallb", "--sandbox", "-e", sandbox.manifest).expect(
+            status: 1, "would create 24")
+        let gone = try Labctl.run(arguments + ["--skip-preflight"], in: project.folder)
+        gone.expect(status: 0, "changed Manifest applied")
+        gone.expectNot("Pre-flight")
     }
 
     @Test("Ctrl-C in the middle of the main job ends at once; the next run finishes it")

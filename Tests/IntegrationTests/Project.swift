@@ -52,6 +52,11 @@ final class Project: Sendable {
         try Labctl.run(arguments, in: folder, environment: surroundings, deadline: deadline)
     }
 
+    /// Runs labctl in the project with a list of arguments.
+    func labctl(_ arguments: [String], deadline: Int = 120) throws -> Labctl.Outcome {
+        try Labctl.run(arguments, in: folder, environment: surroundings, deadline: deadline)
+    }
+
     /// Starts labctl in the project.
     func start(_ arguments: String..., deadline: Int = 120) throws -> RunningProgram {
         try Labctl.start(arguments, in: folder, environment: surroundings, deadline: deadline)

@@ -70,7 +70,12 @@ final class RunningProgram: Sendable {
     }
 
     /// Sends what Ctrl-C sends.
-    func interrupt() { kill(process, SIGINT) }
+    func interrupt() { send(SIGINT) }
+
+    /// Sends a signal.
+    func send(_ signal: Int32) { kill(process, signal) }
+
+    func send(signal: Int32) { kill(process, signal) }
 
     /// Waits for its end, and kills it when the time is up, so that a hang fails a test.
     func wait() -> Labctl.Outcome {

@@ -71,7 +71,10 @@ final class RunningSandbox: Sendable {
 
     /// Runs kubectl against the API server and returns what it prints.
     @discardableResult
-    func kubectl(_ arguments: String...) throws -> String {
+    func kubectl(_ arguments: String...) throws -> String { try kubectl(arguments) }
+
+    @discardableResult
+    func kubectl(_ arguments: [String]) throws -> String {
         let outcome = try Tool.run(["kubectl"] + arguments, in: project.folder, ["KUBECONFIG": kubeconfig.path])
         #expect(outcome.status == 0, "kubectl \(arguments): \(outcome.everything)")
         return outcome.output
@@ -106,12 +109,17 @@ enum Tool {
     ) throws -> RunningProgram {
         try RunningProgram(
             URL(filePath: "/usr/bin/env"), command, in: folder,
-            environment: ProcessInfo.processInfo.environment.merging(environment) { $1 }, deadline: deadline)
+            environment: ProcessInfo.processInfo.environment.merging(["PATH": path]) { $1 }.merging(environment) { $1 },
+            deadline: deadline)
     }
 
+    /// The PATH, and after it what `Scripts/setup test` installs.
+    static let path =
+        (ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin") + ":"
+        + Labctl.root.appending(path: ".venv/bin").path
+
     static func isInstalled(_ name: String) -> Bool {
-        let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
-        return path.split(separator: ":").contains { FileManager.default.isExecutableFile(atPath: "\($0)/\(name)") }
+        path.split(separator: ":").contains { FileManager.default.isExecutableFile(atPath: "\($0)/\(name)") }
     }
 
     /// Whether the process is there and has not ended; one that waits for its parent to look has.
@@ -144,6 +152,9 @@ enum Tool {
 enum SharedData {
     /// The stock manifest of MetalLB 0.14.9; nil when the data is not here.
     static let manifest: URL? = folder.map { $0.appending(path: "metallb/metallb-native-v0.14.9.yaml") }
+
+    /// The stock FRR manifest of MetalLB 0.14.9; nil when the data is not here.
+    static let frrManifest: URL? = folder.map { $0.appending(path: "metallb/metallb-frr-v0.14.9.yaml") }
 
     private static let folder: URL? = {
         if let path = ProcessInfo.processInfo.environment["LABCTL_SHARED"] {

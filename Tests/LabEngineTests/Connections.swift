@@ -8,6 +8,7 @@ protocol PassingConnection: Connection {
 
 extension PassingConnection {
     var hostName: String { inner.hostName }
+    var isUp: Bool { get async { await inner.isUp } }
     func run(_ command: Command) async throws -> CommandResult { try await inner.run(command) }
     func openForward(host: String, port: Int) async throws -> any ByteChannel {
         try await inner.openForward(host: host, port: port)
@@ -21,23 +22,87 @@ extension PassingConnection {
     func close() async { await inner.close() }
 }
 
-/// Breaks after some commands.
-final class LosingConnection: PassingConnection {
-    let inner: any Connection
-    private let runsLeft: Mutex<Int>
+/// Loses connections where a test wants it, each place once.
+final class Breaker: Sendable {
+    enum Moment: Sendable { case before, after }
 
-    init(inner: any Connection, runsLeft: Int) {
+    private let places: Mutex<[(text: String, skip: Int, moment: Moment)]>
+
+    /// - Parameter places: what the script of a command, or `write PATH`, has in it; how often it may pass before; and
+    ///   whether the command has been carried out when the connection is lost.
+    init(_ places: [(text: String, skip: Int, moment: Moment)]) { self.places = Mutex(places) }
+
+    func moment(for what: String) -> Moment? {
+        places.withLock { places in
+            guard let index = places.firstIndex(where: { what.contains($0.text) }) else { return nil }
+            if places[index].skip > 0 {
+                places[index].skip -= 1
+                return nil
+            }
+            return places.remove(at: index).moment
+        }
+    }
+}
+
+/// A connection that is lost where the breaker says.
+final class BreakableConnection: PassingConnection {
+    let inner: any Connection
+    private let breaker: Breaker
+    private let isDown = Mutex(false)
+
+    init(_ inner: any Connection, _ breaker: Breaker) {
         self.inner = inner
-        self.runsLeft = Mutex(runsLeft)
+        self.breaker = breaker
     }
 
+    var isUp: Bool { get async { !isDown.withLock { $0 } } }
+
     func run(_ command: Command) async throws -> CommandResult {
-        let isLost = runsLeft.withLock { left in
-            left -= 1
-            return left < 0
+        try await perform(CommandScript.text(for: command)) { try await inner.run(command) }
+    }
+
+    func writeFile(_ bytes: [UInt8], to path: String, attributes: FileAttributes, become: Become?) async throws {
+        try await perform("write \(path)") {
+            try await inner.writeFile(bytes, to: path, attributes: attributes, become: become)
         }
-        if isLost { throw ConnectionError(.lost, hostName: hostName, "the connection was lost") }
-        return try await inner.run(command)
+    }
+
+    private func perform<T>(_ what: String, _ body: () async throws -> T) async throws -> T {
+        if isDown.withLock({ $0 }) { throw lost }
+        guard let moment = breaker.moment(for: what) else { return try await body() }
+        if moment == .after { _ = try await body() }
+        isDown.withLock { $0 = true }
+        throw lost
+    }
+
+    private var lost: ConnectionError {
+        ConnectionError(
+            .lost, hostName: hostName, "the connection was lost", notes: ["the server closed the connection"])
+    }
+}
+
+/// Counts connections, and refuses those that a test wants refused, by their number from 1.
+final class CountingTransport: Transport {
+    private let breaker: Breaker
+    private let refuses: @Sendable (Int) -> ConnectionError.Kind?
+    private let count = Mutex(0)
+
+    init(_ breaker: Breaker, refuses: @escaping @Sendable (Int) -> ConnectionError.Kind? = { _ in nil }) {
+        self.breaker = breaker
+        self.refuses = refuses
+    }
+
+    var connections: Int { count.withLock { $0 } }
+
+    func connect(to endpoint: Endpoint) async throws -> any Connection {
+        let number = count.withLock { count in
+            count += 1
+            return count
+        }
+        if let kind = refuses(number) {
+            throw ConnectionError(kind, hostName: endpoint.hostName, "connection \(number) was refused")
+        }
+        return BreakableConnection(LocalConnection(hostName: endpoint.hostName), breaker)
     }
 }
 

@@ -24,14 +24,14 @@ import Testing
 
     @Test func connectionLostInTheMiddle() async throws {
         let lab = try Lab()
-        let transport = MachineTransport(wrap: { LosingConnection(inner: $0, runsLeft: 1) })
+        let transport = CountingTransport(Breaker([("B", 0, .before)]))
         let report = try await lab.run(
             """
             - hosts: one
               tasks:
-                - {name: A, command: "true"}
-                - {name: B, command: "true"}
-                - {name: C, command: "true"}
+                - {name: A, command: "true A"}
+                - {name: B, command: "true B"}
+                - {name: C, command: "true C"}
             """, transport: transport)
         #expect(report.lines == ["one changed unproved A", "one unreachable - B"])
         #expect(report.exitCode == 4)
@@ -66,6 +66,25 @@ import Testing
             """)
         #expect(report.lines(of: "two") == ["failed - A"])
         #expect(report.lines(of: "three") == ["skipped - A", "ok proved B", "ok proved C"], "\(report.messages)")
+        #expect(report.exitCode == 2)
+    }
+
+    @Test(arguments: [(true, ["one", "three", "two"]), (false, ["one", "three"])])
+    func handlersOfFailedHosts(_ isForced: Bool, _ handled: [String]) async throws {
+        let lab = try Lab()
+        let report = try await lab.run(
+            """
+            - hosts: all
+              force_handlers: \(isForced)
+              tasks:
+                - {name: A, command: "true", notify: H}
+                - {name: B, fail: {msg: no}, when: inventory_hostname == 'two'}
+                - {name: C, debug: {msg: x}}
+              handlers:
+                - {name: H, debug: {msg: x}}
+            """)
+        #expect(report.records.filter { $0.task.isHandler }.map(\.host).sorted() == handled)
+        #expect(!report.lines(of: "two").contains { $0.hasSuffix("C") })
         #expect(report.exitCode == 2)
     }
 

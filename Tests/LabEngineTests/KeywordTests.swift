@@ -31,6 +31,37 @@ import Testing
                       - r.msg == 'All items completed'
                 """, lines: ["ok proved A", "ok proved B"]),
         Case(
+            name: "a changed_when that holds proves nothing",
+            tasks: """
+                - {name: A, command: "true", changed_when: true}
+                - {name: B, command: "echo x", changed_when: "'x' in r.stdout", register: r}
+                - {name: C, command: "true", args: {creates: /}, changed_when: true}
+                - {name: D, debug: {msg: x}, changed_when: true}
+                - {name: E, command: "false", failed_when: false, changed_when: true}
+                """,
+            lines: [
+                "changed unproved A", "changed unproved B", "changed unproved C", "changed unproved D",
+                "changed unproved E",
+            ]),
+        Case(
+            name: "loops over lookups",
+            tasks: """
+                - {name: A, debug: {msg: "{{ item }}"}, with_fileglob: "/etc/host*", register: g}
+                - {name: B, debug: {msg: "{{ item }}"}, with_first_found: [/nowhere, /etc/hosts], register: f}
+                - {name: C, debug: {msg: "{{ item }}"}, with_file: [/etc/hosts], register: t}
+                - name: D
+                  assert:
+                    that:
+                      - "'/etc/hosts' in g.results | map(attribute='item')"
+                      - f.results | map(attribute='item') == ['/etc/hosts']
+                      - t.results[0].item == lookup('file', '/etc/hosts')
+                """, lines: ["ok proved A", "ok proved B", "ok proved C", "ok proved D"]),
+        Case(
+            name: "filters that need a digest",
+            tasks: """
+                - {name: A, assert: {that: ["'a' | md5 == '0cc175b9c0f1b6a831c399e269772661'", "'a' | hash('sha256') is match('ca978112')"]}}
+                """, lines: ["ok proved A"]),
+        Case(
             name: "empty loop",
             tasks: """
                 - {name: A, debug: {msg: x}, loop: [], register: r}

@@ -47,6 +47,8 @@ final class Lab: Sendable {
         }
     }
 
+    func note(_ event: Event) { seen.withLock { $0.append(event) } }
+
     var events: [Event] { seen.withLock { $0 } }
 
     /// Runs roles by name, as `labctl provision` does.

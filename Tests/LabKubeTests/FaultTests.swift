@@ -88,29 +88,6 @@ struct FaultTests {
         }
     }
 
-    @Test func `500s, 429s and cut connections at random do not stop an apply`() async throws {
-        try await withCluster { server, client in
-            var generator = SystemRandomNumberGenerator()
-            let engine = ApplyEngine(
-                client: client, settings: ApplySettings(method: .serverSide(force: true), gateTimeout: .seconds(30)))
-            for round in 1...20 {
-                let plan = try await engine.plan(try configMap(round))
-                let effects: [Fault.Effect] = [
-                    .status(
-                        code: 500, reason: "InternalError", message: "etcdserver: request timed out", retryAfter: nil),
-                    .status(code: 429, reason: "TooManyRequests", message: "slow down", retryAfter: 0),
-                    .status(
-                        code: 503, reason: "ServiceUnavailable", message: "apiserver is shutting down", retryAfter: nil),
-                    .cutConnection,
-                ]
-                let effect = try #require(effects.randomElement(using: &generator))
-                await server.cluster.inject(Fault(effect, times: Int.random(in: 1...3), method: "PATCH"))
-                _ = try await engine.apply(plan)
-                #expect(try await engine.plan(try configMap(round)).isEmpty, "\(effect)")
-            }
-        }
-    }
-
     @Test func `two writers who force end each with the truth`() async throws {
         try await withCluster { _, client in
             try await withThrowingTaskGroup(of: Void.self) { group in

@@ -1,5 +1,6 @@
 import Foundation
 import LabCore
+import LabTesting
 import LabTransport
 import Testing
 
@@ -42,7 +43,7 @@ private func client(
 }
 
 /// Runs a body with a server and a client of it, and stops both.
-private func withServer(
+func withServer(
     protocols: [String] = ["h2", "http/1.1"], timeout: Duration = .seconds(60),
     handler: @escaping TestServer.Handler, _ body: (KubeClient, TestServer) async throws -> Void
 ) async throws {
@@ -284,6 +285,15 @@ struct CertificateTests {
                 to: Date(timeIntervalSince1970: 4_100_000_000))
         ) { kubeconfig(port: $0, ca: try ca.pem) }
         #expect(early.text.hasPrefix("the API server's certificate is not valid before 2096-10-02 07:06:40 UTC\n"))
+        let old = try TestAuthority(
+            name: "old-ca", from: Date(timeIntervalSince1970: 1_500_000_000),
+            to: Date(timeIntervalSince1970: 1_660_000_000))
+        let expiredCA = try await message(server: old.issue("s", addresses: [loopback])) {
+            kubeconfig(port: $0, ca: try old.pem)
+        }
+        #expect(
+            expiredCA.text.hasPrefix("the CA certificate CN=old-ca expired on 2022-08-08 23:06:40 UTC\n"),
+            "\(expiredCA.text)")
     }
 
     @Test func `client certificates are sent, and dates of theirs are named`() async throws {
@@ -310,16 +320,31 @@ struct CertificateTests {
         #expect(
             expired.text.contains(
                 "the client certificate of user 'admin' in /home/u/.kube/config expired on 2022-08-08"))
+        let early = try await message(
+            server: server,
+            config: {
+                kubeconfig(
+                    port: $0, ca: try ca.pem,
+                    user: user(
+                        try ca.issue(
+                            "a", from: Date(timeIntervalSince1970: 4_000_000_000),
+                            to: Date(timeIntervalSince1970: 4_100_000_000))))
+            })
+        #expect(
+            early.text.contains(
+                "the client certificate of user 'admin' in /home/u/.kube/config is not valid before 2096-10-02"))
         let foreign = try await message(
             server: server,
             config: { kubeconfig(port: $0, ca: try ca.pem, user: user(try TestAuthority(name: "z").issue("a"))) },
             clientCA: try ca.pem)
         #expect(foreign.kind == .certificate)
         let address = try #require(foreign.text.firstMatch(of: /127\.0\.0\.1:\d+/)).output
+        let dates = try #require(foreign.text.firstMatch(of: /it is valid from [-0-9: ]+UTC to [-0-9: ]+UTC/)).output
         #expect(
             foreign.text == """
                 the API server at \(address) refuses the client certificate of the kubeconfig
                 the server does not know the CA that issued it
+                \(dates)
                 the kubeconfig may be of another or an earlier cluster; fetch the current one
                 """)
     }

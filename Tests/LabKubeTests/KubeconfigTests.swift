@@ -81,7 +81,8 @@ struct KubeconfigTests {
         ),
         (
             "certificate-authority: ca.crt", "proxy-url: http://p:3128",
-            "proxy-url is not supported: the API server is reached through the node", "config:7:16"
+            "proxy-url is not supported: labctl reaches the API server through the node, or directly with --kube-direct",
+            "config:7:16"
         ),
         (
             "tokenFile: /var/token", "exec: {command: aws}",

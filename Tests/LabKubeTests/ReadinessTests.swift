@@ -42,6 +42,10 @@ struct ReadinessTests {
                 #"{"apiVersion":"batch/v1","kind":"Job","spec":{"completions":2},"status":{"succeeded":1}}"#,
                 "1 of 2 completed"
             ),
+            (
+                #"{"apiVersion":"example.com/v1","kind":"Widget","status":{"conditions":[{"type":"Reconciling","status":"True","message":"new tiles"}]}}"#,
+                "new tiles"
+            ),
             (#"{"apiVersion":"v1","kind":"Service","spec":{"type":"ClusterIP"}}"#, nil),
             (
                 #"{"apiVersion":"v1","kind":"Service","spec":{"type":"LoadBalancer","clusterIP":"10.0.0.1"},"status":{"loadBalancer":{}}}"#,

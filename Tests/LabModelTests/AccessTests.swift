@@ -124,6 +124,38 @@ private let becomes: [(ValueMap, Become?)] = [
             ])
     }
 
+    /// Machines have groups by their names, where no inventory before says which they are in.
+    @Test(arguments: [
+        (["w1", "cp1"], ["cp1"], ["w1"]), (["node-a", "node-b"], ["node-a"], ["node-b"]),
+        (["Master-1", "worker", "master-2"], ["Master-1", "master-2"], ["worker"]), (["only"], ["only"], []),
+    ])
+    func machinesHaveGroups(_ names: [String], _ controlPlane: [String], _ workers: [String]) throws {
+        let text = names.map { "Host \($0)\n  HostName 127.0.0.1\n" }.joined()
+        let inventory = try InventoryLoader(runner: { _, _ in text }).load(["vagrant"])
+        #expect(inventory.hostNames(inGroup: "control_plane") == controlPlane)
+        #expect(inventory.hostNames(inGroup: "workers") == workers)
+    }
+
+    @Test func anInventoryBeforeSaysWhatTheMachinesAre() throws {
+        let project = try TestProject([
+            "lab.yml": "workers: {hosts: {cp1: {ansible_host: 192.168.56.10}}}\ncontrol_plane: {hosts: {w1: }}\n",
+            "ssh-config": "Host cp1\n  HostName 127.0.0.1\n  Port 2222\n\nHost w1\n  HostName 192.168.56.11\n",
+        ])
+        defer { project.remove() }
+        let inventory = try InventoryLoader().load([project.path("lab.yml"), project.path("ssh-config")])
+        #expect(inventory.hostNames(inGroup: "control_plane") == ["w1"])
+        #expect(inventory.hostNames(inGroup: "workers") == ["cp1"])
+        func variable(_ name: String, of host: String) -> Value? {
+            let scope = LabModel.VariableScope(
+                layers: VariableLayers(inventory.layers(forHost: host)),
+                magic: MagicVariables(inventory: inventory, hostName: host))
+            return try? scope.variable(name)
+        }
+        #expect(variable("ansible_host", of: "cp1") == "127.0.0.1")
+        #expect(variable("node_address", of: "cp1") == "192.168.56.10")
+        #expect(variable("node_address", of: "w1") == nil)
+    }
+
     @Test func vagrantsKeysAreFound() throws {
         let project = try TestProject([".vagrant/machines/w1/libvirt/private_key": "key"])
         defer { project.remove() }

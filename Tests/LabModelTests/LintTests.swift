@@ -67,6 +67,19 @@ import Testing
         #expect(!found.contains { $0.span?.file.path.hasSuffix("manifest.yml") == true })
     }
 
+    @Test func templatesAreRead() throws {
+        let project = try TestProject([
+            "Roles/r/tasks/main.yml": "- name: look\n  command: ls\n",
+            "Roles/r/templates/a.j2": "{% for x in y %}{{ x }}\n{% endfr %}\n",
+            "Roles/r/templates/sub/b.conf.j2": "#jinja2: variable_start_string: '[['\n{{ plain }} [[ x | to_jsn }}\n",
+            "Roles/r/templates/c.txt": "{% not Jinja\n",
+        ])
+        defer { project.remove() }
+        let found = Linter(catalog: TestCatalog()).lint([project.directory])
+        #expect(found.map(\.message) == ["unknown statement 'endfr'", "unknown filter 'to_jsn'"])
+        #expect(found.map { $0.span?.start.line } == [2, 2])
+    }
+
     @Test func aRightProjectHasNothingToSay() throws {
         let project = try TestProject([
             "Roles/r/tasks/main.yml": "- name: look\n  command: ls\n", "lab.yml": "all: {hosts: {a: }}\n",

@@ -49,6 +49,15 @@ private func tasks(_ text: String, files: [String: String] = [:]) throws -> [Tas
         #expect(task.arguments.value == arguments)
     }
 
+    /// Modules of one collection are not alike because of its name.
+    @Test(arguments: [
+        ("ansible.builtin.systemd", []), ("ansible.builtin.coppy", ["did you mean 'ansible.builtin.copy'?"]),
+        ("community.general.coppy", ["did you mean 'copy'?"]),
+    ])
+    func nearestModuleOfACollection(_ name: String, _ expected: [String]) {
+        #expect(hints { _ = try tasks("- \(name): {src: a}\n") } == expected)
+    }
+
     @Test func keywordsAreInherited() throws {
         let nodes = try tasks(
             """

@@ -64,6 +64,24 @@ import Testing
         #expect(converted["recurse"] == false)
     }
 
+    /// What the README says is there.
+    @Test(arguments: [
+        "command", "shell", "raw", "copy", "file", "template", "stat", "lineinfile", "blockinfile", "replace", "slurp",
+        "fetch", "tempfile", "get_url", "kubernetes.core.k8s", "kubernetes.core.k8s_info", "debug", "assert", "fail",
+        "set_fact", "include_vars", "wait_for", "ping", "pause", "meta",
+    ])
+    func everyModuleCanBeCalled(_ name: String) {
+        #expect(ModuleRegistry.complete(environment: [:])[name] != nil)
+    }
+
+    @Test(arguments: [
+        ("md5", "900150983cd24fb0d6963f7d28e17f72"), ("SHA1", "a9993e364706816aba3e25717850c26c9cd0d89d"),
+        ("sha256", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"), ("crc", nil),
+    ])
+    func digestsByPythonsNames(_ algorithm: String, _ digest: String?) {
+        #expect(Checksum.named(algorithm, Array("abc".utf8)) == digest)
+    }
+
     @Test func registryKnowsModulesByAllNames() throws {
         let registry = ModuleRegistry.builtIn(environment: [:])
         for name in ["copy", "ansible.builtin.copy", "ansible.legacy.copy"] {
@@ -73,12 +91,13 @@ import Testing
         #expect(error?.diagnostics.first?.hint == "did you mean 'ansible.builtin.copy'?")
     }
 
-    @Test func checksWithoutRendering() {
-        let registry = ModuleRegistry.builtIn(environment: [:])
-        let arguments: SourceValue = SourceValue(["path": "{{ p }}", "state": "{{ s }}", "recurse": "perhaps"])
-        #expect(
-            registry.check(module: "file", arguments: arguments, span: nil).map(\.message) == [
-                "'recurse' of file must be a boolean, not 'perhaps'"
-            ])
+    @Test(
+        arguments: [
+            ("recurse", "perhaps", "'recurse' of file must be a boolean, not 'perhaps'"), ("recurse", "yes", nil),
+            ("path", ["a": 1], nil), ("nothing", "x", nil), ("recurse", .null, nil),
+        ] as [(String, Value, String?)])
+    func constantsOfAWrongKind(_ name: String, _ value: Value, _ message: String?) {
+        let argument = SourceValue.Entry(key: name, keySpan: nil, value: SourceValue(value))
+        #expect(FileModule().specification.mismatch(of: argument)?.message == message)
     }
 }

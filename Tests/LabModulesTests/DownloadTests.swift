@@ -1,5 +1,7 @@
+import Foundation
 import LabCore
 import LabModules
+import LabTesting
 import LabTransport
 import Synchronization
 import Testing
@@ -96,6 +98,89 @@ import Testing
         #expect(node.read("d") == "directly")
         await proxy.stop()
         await server.stop()
+    }
+
+    /// A site behind a proxy, whose certificate a CA of the test's own has signed.
+    private static func behindProxy(
+        authorization: String? = nil,
+        _ body: (_ environment: [String: String], ConnectProxy, SecureSite) async throws -> Void
+    ) async throws {
+        let authority = try TestAuthority(name: "test-ca")
+        let site = try await SecureSite(
+            ["/m.yaml": Array("manifest\n".utf8)], certificate: try authority.issue("s", names: ["lab.example"]))
+        let proxy = try await ConnectProxy(["lab.example:443": site.port], authorization: authorization)
+        let file = FileManager.default.temporaryDirectory.appending(path: "labctl-ca-\(UUID().uuidString).pem")
+        try Data(authority.pem.utf8).write(to: file)
+        defer { try? FileManager.default.removeItem(at: file) }
+        try await body(
+            ["HTTPS_PROXY": "http://127.0.0.1:\(proxy.port)", "SSL_CERT_FILE": file.path], proxy, site)
+        await proxy.stop()
+        await site.stop()
+    }
+
+    @Test func goesThroughAProxyByConnectToTheEnd() async throws {
+        try await Self.behindProxy { environment, proxy, site in
+            let node = try Node()
+            let outcome = try await node.call(
+                GetURLModule(environment: environment),
+                [
+                    "url": "https://lab.example/m.yaml", "dest": "DIR/m",
+                    "checksum": .string("sha256:\(Self.digest)"),
+                ])
+            #expect(outcome.summary == "changed")
+            #expect(node.read("m") == "manifest\n")
+            #expect(proxy.requests == ["lab.example:443"])
+            #expect(site.requests == ["lab.example/m.yaml"])
+            // A TLS handshake, the request and the answer.
+            #expect(try #require(proxy.carried["lab.example:443"]) > 500)
+        }
+    }
+
+    @Test(arguments: [
+        ("https://other.example/m", "", "does not connect to other.example:443"),
+        ("https://lab.example/m.yaml", "Basic dTpw", "wants a user and a password: http://USER:PASSWORD@HOST:PORT"),
+    ])
+    func aProxyThatRefusesIsNamed(url: String, authorization: String, sentence: String) async throws {
+        try await Self.behindProxy(authorization: authorization.isEmpty ? nil : authorization) {
+            environment, proxy, site in
+            let node = try Node()
+            let error = await #expect(throws: ModuleError.self) {
+                try await node.call(
+                    GetURLModule(environment: environment), ["url": .string(url), "dest": "DIR/m"])
+            }
+            #expect(error?.diagnostics.first?.notes.first?.message == "the proxy 127.0.0.1:\(proxy.port) \(sentence)")
+            #expect(site.requests.isEmpty)
+        }
+    }
+
+    @Test func credentialsOfTheProxyAreGivenToIt() async throws {
+        try await Self.behindProxy(authorization: "Basic dTpw") { environment, proxy, site in
+            let node = try Node()
+            var environment = environment
+            environment["HTTPS_PROXY"] = "http://u:p@127.0.0.1:\(proxy.port)"
+            _ = try await node.call(
+                GetURLModule(environment: environment), ["url": "https://lab.example/m.yaml", "dest": "DIR/m"])
+            #expect(node.read("m") == "manifest\n")
+        }
+    }
+
+    @Test func aCertificateThatNobodyTrustsIsRefused() async throws {
+        try await Self.behindProxy { environment, _, site in
+            let node = try Node()
+            for (file, sentence) in [("", "is not trusted (the system's CAs)"), ("/dev/null", "holds no certificates")]
+            {
+                var environment = environment
+                environment["SSL_CERT_FILE"] = file.isEmpty ? nil : file
+                let error = await #expect(throws: ModuleError.self) {
+                    try await node.call(
+                        GetURLModule(environment: environment),
+                        ["url": "https://lab.example/m.yaml", "dest": "DIR/m"])
+                }
+                let diagnostic = try #require(error?.diagnostics.first)
+                #expect("\(diagnostic.message) \(diagnostic.notes.map(\.message))".contains(sentence))
+            }
+            #expect(site.requests.isEmpty)
+        }
     }
 
     @Test func failuresLeaveNothingBehind() async throws {

@@ -62,6 +62,19 @@ import Testing
         Case("touch 'a b;c'", ["path": "DIR/a b;c", "mode": "0600"], "changed", "test $(stat -c %a 'a b;c') = 600"),
     ]
 
+    /// Two hosts of an inventory may be one machine.
+    @Test func aFolderThatCameSinceThePlanIsNoFailure() async throws {
+        let node = try Node()
+        let arguments: ValueMap = ["path": .string("\(node.folder)/a/b"), "state": "directory", "mode": "0750"]
+        let module = FileModule()
+        let call = ModuleCall(
+            arguments: try module.specification.convert(arguments), source: SourceValue(.map(arguments)))
+        let plan = try await module.plan(call, in: node.context)
+        node.sh("mkdir -p a/b")
+        _ = try await module.apply(plan, for: call, in: node.context)
+        #expect(node.mode("a/b") == 0o750)
+    }
+
     @Test(arguments: files) func file(_ test: Case) async throws {
         let node = try Node()
         node.sh("umask 022; \(test.setUp)")

@@ -32,6 +32,27 @@ struct GoldenTests {
         try check(memory.text, name + ".txt")
     }
 
+    @Test("a task that never succeeded does not say that it answered", arguments: [true, false])
+    func retries(_ hasFailed: Bool) throws {
+        var record = try #require(Sample.records.first { $0.step.attempts > 1 })
+        if hasFailed { record.step.outcome = .failed }
+        let memory = Memory()
+        TextReporter(options: TextReporter.Options(width: 80), sink: memory).handle(.taskFinished(record))
+        #expect(memory.text.contains("gave up after 3 tries") == hasFailed)
+        #expect(memory.text.contains("answered at try 3") != hasFailed)
+    }
+
+    @Test("what is indented in a note stays indented")
+    func indentedNote() throws {
+        var record = try #require(Sample.records.first { $0.outcome == .ok })
+        record.step.notes = ["x = [\n  1,\n  {\n    \"a\": 2\n  }\n]"]
+        let memory = Memory()
+        TextReporter(options: TextReporter.Options(width: 80), sink: memory).handle(.taskFinished(record))
+        let column = String(repeating: " ", count: 14)
+        let wanted = ["x = [", "  1,", "  {", "    \"a\": 2", "  }", "]"].map { column + $0 + "\n" }.joined()
+        #expect(memory.text.contains(wanted), "\(memory.text)")
+    }
+
     @Test("no line is wider than the window, but for what cannot be broken", arguments: [60, 80, 100])
     func width(_ columns: Int) {
         let memory = Memory()

@@ -122,3 +122,112 @@ extension OpenSSHTests {
         }
     }
 }
+
+extension OpenSSHTests {
+    /// The real sudo, su and doas, for a login user without rights.
+    @Suite(.enabled(if: PrivateUsers.isPossible, "needs root, mount namespaces and openssl"))
+    struct RealBecoming {
+        private func with(
+            _ users: PrivateUsers, _ body: (any Connection) async throws -> Void
+        ) async throws {
+            // Opened to the user, who is not whoever runs the tests.
+            try await SSHServer.with(launcher: users.launcher) { server in
+                try shell("chmod 755 \(server.folder)")
+                var endpoint = server.endpoint()
+                endpoint.user = "labuser"
+                try await server.withConnection(endpoint) { try await body($0) }
+            }
+        }
+
+        /// What every way to another user must do.
+        private func works(_ connection: any Connection, _ become: Become) async throws {
+            let result = try await connection.run(
+                Command(.shell("id -un; cat; echo e >&2; exit 3"), standardInput: Array("in".utf8), become: become))
+            #expect(result.outputText.hasPrefix("\(become.user)\nin"))
+            #expect(result.exitStatus == 3)
+            #expect((result.outputText + result.errorText).contains("e\n"))
+            let bytes = (0..<100_000).map { UInt8(truncatingIfNeeded: $0 &* 7) }
+            let path = "/tmp/labctl-become-\(UInt32.random(in: 0 ... .max))"
+            try await connection.writeFile(bytes, to: path, attributes: FileAttributes(mode: 0o600), become: become)
+            let read = try await connection.readFile(path, become: become)
+            #expect(read == bytes)
+            _ = try await connection.run(Command(.arguments(["rm", path]), become: become))
+        }
+
+        private func denied(_ connection: any Connection, _ become: Become) async -> ConnectionError? {
+            let error = await #expect(throws: ConnectionError.self) {
+                try await connection.run(Command(.arguments(["true"]), become: become))
+            }
+            #expect(error?.kind == .becomeDenied)
+            // And the connection is still good.
+            let after = try? await connection.run(Command(.arguments(["echo", "still"])))
+            #expect(after?.outputText == "still\n")
+            return error
+        }
+
+        @Test(
+            .enabled(if: PrivateUsers.has("sudo"), "sudo is not installed"),
+            arguments: [
+                "labuser ALL=(ALL) NOPASSWD: ALL", "labuser ALL=(ALL) ALL",
+                "Defaults lecture=always\nlabuser ALL=(ALL) ALL",
+                // sudo's own prompt in place of ours, in another language.
+                "Defaults passprompt_override, passprompt=\"Passwort von %u bitte: \"\nlabuser ALL=(ALL) ALL",
+                "Defaults passprompt_override, lecture=always, passprompt=\"密码：\"\nlabuser ALL=(ALL) ALL",
+            ])
+        func sudo(sudoers: String) async throws {
+            try await with(PrivateUsers(sudoers: sudoers)) { connection in
+                let password = Secret("login secret")
+                try await works(connection, Become(user: "root", password: password))
+                try await works(connection, Become(user: "admin", password: password))
+                if sudoers.contains("NOPASSWD") {
+                    try await works(connection, Become(user: "root"))
+                } else {
+                    let none = await denied(connection, Become(user: "root"))
+                    #expect(none?.hint?.contains("--ask-become-pass") == true)
+                    let wrong = await denied(connection, Become(user: "root", password: Secret("wrong")))
+                    #expect(wrong?.message == "sudo refused the password for becoming root")
+                }
+            }
+        }
+
+        @Test(.enabled(if: PrivateUsers.has("sudo"), "sudo is not installed"))
+        func sudoThatWantsATerminal() async throws {
+            let users = PrivateUsers(sudoers: "Defaults requiretty\nlabuser ALL=(ALL) NOPASSWD: ALL")
+            try await with(users) { connection in
+                let error = await denied(connection, Become(user: "root"))
+                #expect(error?.hint == "remove requiretty from the node's sudoers for this user")
+            }
+        }
+
+        @Test(.enabled(if: PrivateUsers.has("sudo"), "sudo is not installed"))
+        func userThatSudoersDoNotKnow() async throws {
+            try await with(PrivateUsers(sudoers: "root ALL=(ALL) ALL")) { connection in
+                let error = await denied(connection, Become(user: "root", password: Secret("login secret")))
+                #expect(error?.notes.contains { $0.contains("sudoers") } == true)
+            }
+        }
+
+        @Test func su() async throws {
+            try await with(PrivateUsers()) { connection in
+                try await works(connection, Become(method: .su, user: "admin", password: Secret("admin secret")))
+                let wrong = await denied(connection, Become(method: .su, user: "admin", password: Secret("wrong")))
+                #expect(wrong?.message == "su refused the password for becoming admin")
+                let none = await denied(connection, Become(method: .su, user: "admin"))
+                #expect(none?.hint?.contains("--ask-become-pass") == true)
+            }
+        }
+
+        @Test(.enabled(if: PrivateUsers.has("doas"), "doas is not installed"))
+        func doas() async throws {
+            try await with(PrivateUsers(doas: "permit nopass labuser as admin\npermit labuser as root")) { connection in
+                try await works(connection, Become(method: .doas, user: "admin"))
+                // doas asks at a terminal, and with a terminal there is one output.
+                try await works(connection, Become(method: .doas, user: "root", password: Secret("login secret")))
+                let wrong = await denied(connection, Become(method: .doas, user: "root", password: Secret("wrong")))
+                #expect(wrong?.message == "doas refused the password for becoming root")
+                let none = await denied(connection, Become(method: .doas, user: "root"))
+                #expect(none?.hint?.contains("--ask-become-pass") == true)
+            }
+        }
+    }
+}

@@ -176,10 +176,13 @@ extension OpenSSHTests {
         @Test func aFloodIsCutOff() async throws {
             try await SSHServer.with { server in
                 try await server.withConnection { connection in
+                    let flood = "head -c 1073741824 /dev/zero; sleep 35\(server.port)"
                     let error = await #expect(throws: ConnectionError.self) {
-                        try await connection.run(Command(.shell("cat /dev/zero")))
+                        try await connection.run(Command(.shell(flood)))
                     }
                     #expect(error?.kind == .outputTooLarge)
+                    #expect(error?.isUnreachable == false)
+                    try await expectNoProcess("sleep 35\(server.port)")
                     let after = try await connection.run(Command(.arguments(["echo", "on"])))
                     #expect(after.outputText == "on\n")
                 }

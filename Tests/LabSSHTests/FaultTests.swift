@@ -209,6 +209,17 @@ extension OpenSSHTests {
             }
         }
 
+        /// It takes several questions, one after the other, to see that each of them is asked and answered.
+        @Test func silenceOfACommandIsNoLostConnection() async throws {
+            try await SSHServer.with { server in
+                let connection = try await server.connect(
+                    settings: server.settings(keepaliveInterval: .milliseconds(100), keepaliveTimeout: .seconds(2)))
+                let result = try await connection.run(Command(.shell("sleep 5; echo there")))
+                #expect(result.outputText == "there\n")
+                await connection.close()
+            }
+        }
+
         @Test func frozenServerIsFoundByKeepalives() async throws {
             try await SSHServer.with { server in
                 let connection = try await server.connect(

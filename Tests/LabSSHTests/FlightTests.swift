@@ -18,14 +18,15 @@ final class FlightCounter: Sendable {
 
     var flights: Int { count.load(ordering: .sequentiallyConsistent) }
 
-    init(to target: Int) throws {
+    /// - Parameter silentAfter: from this flight on the server is not heard any more.
+    init(to target: Int, silentAfter: Int = .max) throws {
         (listener, port) = try listenOnLoopback()
         let listener = listener
         DispatchQueue(label: "flights").async {
             while case let client = accept(listener, nil, nil), client >= 0 {
                 let server = makeSocket()
                 guard withAddress(target, "127.0.0.1", { connect(server, $0, $1) }) == 0 else { return }
-                self.carry(client, server)
+                self.carry(client, server, silentAfter)
                 close(client)
                 close(server)
             }
@@ -37,7 +38,7 @@ final class FlightCounter: Sendable {
         close(listener)
     }
 
-    private func carry(_ client: Int32, _ server: Int32) {
+    private func carry(_ client: Int32, _ server: Int32, _ silentAfter: Int) {
         var hasHeard = true
         var buffer = [UInt8](repeating: 0, count: 1 << 18)
         while true {
@@ -59,6 +60,7 @@ final class FlightCounter: Sendable {
                     hasHeard = false
                     count.add(1, ordering: .sequentiallyConsistent)
                 }
+                if source == server, flights >= silentAfter { continue }
                 var sent = 0
                 while sent < length {
                     let written = buffer[sent..<length].withUnsafeBytes { write(target, $0.baseAddress, $0.count) }
@@ -76,17 +78,12 @@ extension OpenSSHTests {
             try await SSHServer.with { server in
                 let counter = try FlightCounter(to: server.port)
                 defer { counter.stop() }
-                var endpoint = server.endpoint(options: [Endpoint.Option("HostKeyAlias", "alias")])
-                endpoint.port = counter.port
-                let known = String(decoding: try readFile(server.knownHosts), as: UTF8.self)
-                try writeFile(
-                    known.replacing("[127.0.0.1]:\(server.port)", with: "[alias]:\(counter.port)"),
-                    to: server.knownHosts)
-                let connection = try await server.connect(endpoint)
+                let connection = try await server.connect(server.endpoint(through: counter.port))
                 // Banner, key exchange, new keys, service, one signature.
                 let afterLogin = counter.flights
                 #expect(afterLogin <= 6)
-                // The first command: the channel, the shell, the script. OpenSSH's server gives a channel no window before
+                // The first command: the channel, the shell, the script. The channel's number comes with the server's answer
+                // (RFC 4254, section 5.1), so its requests cannot go before; and OpenSSH's server gives a channel no window before
                 // its program runs, so the script cannot go together with the request.
                 _ = try await connection.run(Command(.arguments(["true"])))
                 let afterFirst = counter.flights
@@ -102,6 +99,16 @@ extension OpenSSHTests {
                 let afterFile = counter.flights
                 _ = try await connection.readFile(server.folder + "/file", become: nil)
                 #expect(counter.flights - afterFile == 1)
+                // A connection that the node makes for us, and what is said on it.
+                let echo = try EchoServer()
+                defer { echo.stop() }
+                let beforeForward = counter.flights
+                let stream = try await connection.openForward(host: "127.0.0.1", port: echo.port)
+                #expect(counter.flights - beforeForward == 1)
+                try await stream.write([1, 2, 3])
+                #expect(try await stream.read() == [1, 2, 3])
+                #expect(counter.flights - beforeForward == 2)
+                await stream.close()
                 await connection.close()
             }
         }

@@ -115,6 +115,130 @@ extension OpenSSHTests {
             }
         }
 
+        @Test func certificateFileOfTheConfiguration() async throws {
+            try await SSHServer.with(options: ["TrustedUserCAKeys ca.pub"]) { server in
+                try shell(
+                    """
+                    cd \(server.folder) && ssh-keygen -q -t ecdsa -N '' -f plain \
+                    && ssh-keygen -q -s ca -I id -n \(currentUser) plain.pub && mv plain-cert.pub elsewhere.pub
+                    """)
+                let key = server.folder + "/plain"
+                let error = await #expect(throws: ConnectionError.self) {
+                    try await server.connect(server.endpoint(identities: [key]), settings: server.settings())
+                }
+                #expect(error?.notes.first == "key \(key): not accepted")
+                let option = Endpoint.Option("CertificateFile", server.folder + "/elsewhere.pub")
+                try await expectLogin(
+                    server, server.endpoint(identities: [key], options: [option]), server.settings())
+                // One that is for somebody else is told.
+                try shell("cd \(server.folder) && ssh-keygen -q -s ca -I id -n somebody plain.pub")
+                let other = await #expect(throws: ConnectionError.self) {
+                    try await server.connect(server.endpoint(identities: [key]), settings: server.settings())
+                }
+                #expect(other?.notes.first == "certificate \(key)-cert.pub: not accepted")
+            }
+        }
+
+        @Test func agentsCertificateIsUsed() async throws {
+            try await SSHServer.with(options: ["TrustedUserCAKeys ca.pub", "AuthorizedKeysFile none"]) { server in
+                try shell(
+                    """
+                    cd \(server.folder) && ssh-keygen -q -t ed25519 -N '' -f held \
+                    && ssh-keygen -q -s ca -I id -n \(currentUser) held.pub
+                    """)
+                try await withAgent(server) { socket in
+                    try shell("SSH_AUTH_SOCK=\(socket) ssh-add -q \(server.folder)/held")
+                    try await expectLogin(
+                        server, server.endpoint(identities: []), server.settings(environment: ["SSH_AUTH_SOCK": socket])
+                    )
+                }
+            }
+        }
+
+        @Test func tooManyKeysAreTold() async throws {
+            try await SSHServer.with(options: ["MaxAuthTries 3"]) { server in
+                try await withAgent(server) { socket in
+                    for number in 0..<8 {
+                        try shell("ssh-keygen -q -t ed25519 -N '' -C k\(number) -f \(server.folder)/k\(number)")
+                        try shell("SSH_AUTH_SOCK=\(socket) ssh-add -q \(server.folder)/k\(number)")
+                    }
+                    try shell("SSH_AUTH_SOCK=\(socket) ssh-add -q \(server.keyFile)")
+                    let settings = server.settings(environment: ["SSH_AUTH_SOCK": socket])
+                    let error = await #expect(throws: ConnectionError.self) {
+                        try await server.connect(server.endpoint(identities: []), settings: settings)
+                    }
+                    #expect(error?.kind == .authenticationDenied)
+                    #expect(error?.notes.first?.hasPrefix("agent's keys k0 (ssh-ed25519), k1") == true)
+                    #expect(error?.notes.first?.hasSuffix("and 3 more: the server ended the connection") == true)
+                    #expect(error?.hint?.contains("MaxAuthTries") == true, "\(error?.notes ?? [])")
+                    // A key that is named comes first, wherever it is.
+                    try await expectLogin(server, server.endpoint(), settings)
+                    try shell("mv \(server.keyFile) \(server.folder)/hidden")
+                    try await expectLogin(server, server.endpoint(), settings)
+                }
+            }
+        }
+
+        @Test func everythingThatWasTriedIsTold() async throws {
+            try await SSHServer.with(options: ["PasswordAuthentication yes", "KbdInteractiveAuthentication no"]) {
+                server in
+                try shell(
+                    """
+                    cd \(server.folder) && ssh-keygen -q -t ed25519 -N '' -f other && ssh-keygen -q -t rsa -N '' -f open \
+                    && chmod 644 open && echo nonsense > junk && chmod 600 junk
+                    """)
+                var endpoint = server.endpoint(
+                    identities: ["other", "open", "junk", "missing"].map { server.folder + "/" + $0 })
+                endpoint.password = Secret("wrong")
+                let error = await #expect(throws: ConnectionError.self) { try await server.connect(endpoint) }
+                #expect(
+                    error?.notes == [
+                        "key \(server.folder)/other: not accepted",
+                        "key \(server.folder)/open: others may read it (mode 644); chmod 600 it",
+                        "key \(server.folder)/junk: no private key in a format that is known",
+                        "key \(server.folder)/missing: no such file", "password: not accepted",
+                        "the server accepts publickey, password",
+                    ])
+            }
+        }
+
+        @Test(.enabled(if: PrivateUsers.isPossible, "needs root, mount namespaces and openssl"), arguments: [true, false])
+        func passwordsByEitherMethod(isInteractive: Bool) async throws {
+            let options = [
+                "UsePAM yes", "PasswordAuthentication \(isInteractive ? "no" : "yes")",
+                "KbdInteractiveAuthentication \(isInteractive ? "yes" : "no")",
+            ]
+            try await SSHServer.with(options: options, launcher: PrivateUsers().launcher) { server in
+                var endpoint = server.endpoint(identities: ["/nowhere"])
+                endpoint.user = "labuser"
+                let questions = Mutex<[SSHSettings.Question]>([])
+                let asking = server.settings { question in
+                    let count = questions.withLock {
+                        $0.append(question)
+                        return $0.count
+                    }
+                    return Secret(count == 1 ? "wrong" : "login secret")
+                }
+                // Known beforehand, then asked for: the first answer is wrong.
+                endpoint.password = Secret("login secret")
+                try await expectLogin(server, endpoint, server.settings())
+                endpoint.password = nil
+                try await expectLogin(server, endpoint, asking)
+                #expect(questions.withLock { $0.count } == 2)
+                endpoint.password = Secret("wrong")
+                let error = await #expect(throws: ConnectionError.self) { try await server.connect(endpoint) }
+                #expect(error?.kind == .authenticationDenied)
+                let method = isInteractive ? "keyboard-interactive" : "password"
+                #expect(error?.notes.contains("\(method): not accepted") == true)
+                #expect(error?.notes.contains("the server accepts publickey, \(method)") == true)
+                // BatchMode asks nobody.
+                endpoint.password = nil
+                endpoint.options.append(Endpoint.Option("BatchMode", "yes"))
+                await #expect(throws: ConnectionError.self) { try await server.connect(endpoint, settings: asking) }
+                #expect(questions.withLock { $0.count } == 2)
+            }
+        }
+
         @Test func certificateIsUsed() async throws {
             try await SSHServer.with(options: ["TrustedUserCAKeys ca.pub"]) { server in
                 let key = server.folder + "/certified"
@@ -132,7 +256,7 @@ extension OpenSSHTests {
 /// An ssh-agent for the length of `body`.
 func withAgent<T>(_ server: SSHServer, _ body: (String) async throws -> T) async throws -> T {
     let socket = server.folder + "/agent.sock"
-    let pid = try spawn(["ssh-agent", "-D", "-a", socket])
+    let pid = try spawn(["ssh-agent", "-D", "-a", socket], isQuiet: true)
     defer {
         kill(pid, SIGKILL)
         var status: Int32 = 0

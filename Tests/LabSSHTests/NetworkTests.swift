@@ -1,6 +1,7 @@
 import LabCore
 import LabSSH
 import LabTransport
+import Synchronization
 import Testing
 
 #if canImport(Glibc)
@@ -10,7 +11,7 @@ import Testing
 #endif
 
 /// A network namespace behind a virtual cable, with addresses that are for documentation (RFC 5737).
-struct NetworkNamespace {
+struct NetworkNamespace: Sendable {
     static let isPossible =
         getuid() == 0 && (try? shell("ip netns add labctl-probe 2>/dev/null && ip netns del labctl-probe")) != nil
     static let here = "198.51.100.1"
@@ -43,23 +44,59 @@ struct NetworkNamespace {
         try shell("ip neigh replace \(Self.there) lladdr 02:00:00:00:00:99 nud permanent dev labctl0")
     }
 
-    /// Whether the kernel can make a bad network, with delay and loss.
-    static let canImpair =
+    private static let hasNetem =
         isPossible
         && (try? shell("tc qdisc add dev lo root netem delay 0ms 2>/dev/null && tc qdisc del dev lo root")) != nil
+    /// Whether there can be a bad network, with delay and loss: by the kernel, or by a program that carries the packets.
+    static let canImpair =
+        hasNetem || isPossible && access("/dev/net/tun", F_OK) == 0 && (try? shell("python3 -c ''")) != nil
 
-    /// What happens to packets on the cable, in the words of netem: `loss 30%`, `delay 300ms`.
-    func impair(_ how: String) throws {
+    private static let slowCable =
+        String(#filePath.split(separator: "/").dropLast(3).reduce("") { $0 + "/" + $1 })
+        + "/Scripts/slow-cable"
+    /// The program that carries the packets, where the kernel has no netem; 0 for none.
+    private let carrier = Carrier()
+    private final class Carrier: Sendable { let process = Mutex<pid_t>(0) }
+
+    /// Makes the cable bad: milliseconds for a round trip, and the percentage of packets that are lost each way.
+    func impair(roundTrip: Int, loss: Int) throws {
+        if Self.hasNetem {
+            let how = "netem delay \(roundTrip / 2)ms loss \(loss)%"
+            try shell(
+                """
+                tc qdisc replace dev labctl0 root \(how) \
+                && ip netns exec \(name) tc qdisc replace dev labctl1 root \(how)
+                """)
+            return
+        }
+        try shell("ip link del labctl0")
+        let pid = try spawn(
+            [
+                "python3", Self.slowCable, "-", "labctl0", name, "labctl1", "--round-trip", "\(roundTrip)", "--loss",
+                "\(loss)",
+            ], isQuiet: true)
+        carrier.process.withLock { $0 = pid }
         try shell(
             """
-            tc qdisc replace dev labctl0 root netem \(how) \
-            && ip netns exec \(name) tc qdisc replace dev labctl1 root netem \(how)
+            for _ in 1 2 3 4 5 6 7 8 9 10; do \
+            ip link show labctl0 >/dev/null 2>&1 && ip -n \(name) link show labctl1 >/dev/null 2>&1 && break; sleep 0.2; \
+            done
+            ip addr add \(Self.here)/30 dev labctl0 && ip link set labctl0 up \
+            && ip -n \(name) addr add \(Self.there)/30 dev labctl1 && ip -n \(name) link set labctl1 up
             """)
     }
 
     var launcher: [String] { ["ip", "netns", "exec", name] }
 
-    private func remove() throws { try shell("ip link del labctl0; ip netns del \(name)") }
+    private func remove() throws {
+        let pid = carrier.process.withLock { $0 }
+        if pid > 0 {
+            kill(pid, SIGKILL)
+            var status: Int32 = 0
+            waitpid(pid, &status, 0)
+        }
+        try shell("ip link del labctl0 2>/dev/null; ip netns del \(name)")
+    }
 }
 
 extension OpenSSHTests {
@@ -110,14 +147,40 @@ extension OpenSSHTests {
             }
         }
 
-        @Test(.enabled(if: NetworkNamespace.canImpair, "this kernel has no netem"))
-        func lossAndLatencyAreSurvived() async throws {
+        @Test(
+            .enabled(if: NetworkNamespace.canImpair, "no netem in this kernel, and no TUN device and python3 instead"),
+            arguments: [(50, 10), (300, 0), (0, 30)])
+        func lossAndLatencyAreSurvived(roundTrip: Int, loss: Int) async throws {
             try await withServer { network, server in
-                try network.impair("delay 50ms loss 10%")
-                let connection = try await server.connect(server.endpoint(timeout: .seconds(60)))
-                let bytes = (0..<100_000).map { UInt8(truncatingIfNeeded: $0 &* 7) }
-                let result = try await connection.run(Command(.arguments(["cat"]), standardInput: bytes))
-                #expect(result.standardOutput == bytes)
+                try network.impair(roundTrip: roundTrip, loss: loss)
+                // TCP itself may give up where nearly a third of all packets is lost; then that is told, and in time.
+                let mayEnd: Set<ConnectionError.Kind> = loss == 30 ? [.timedOut, .lost, .commandTimedOut] : []
+                do {
+                    let connection = try await server.connect(server.endpoint(timeout: .seconds(40)))
+                    let bytes = (0..<20_000).map { UInt8(truncatingIfNeeded: $0 &* 7) }
+                    let result = try await connection.run(
+                        Command(.arguments(["cat"]), standardInput: bytes, timeout: .seconds(40)))
+                    #expect(result.standardOutput == bytes)
+                    await connection.close()
+                } catch let error as ConnectionError {
+                    #expect(mayEnd.contains(error.kind), "\(error)")
+                }
+            }
+        }
+
+        @Test func idleConnectionWhosePeerIsGoneIsFound() async throws {
+            try await withServer { network, server in
+                let connection = try await server.connect(
+                    settings: server.settings(
+                        keepaliveInterval: .milliseconds(100), keepaliveTimeout: .milliseconds(500)))
+                #expect(await connection.isUp)
+                try network.cut()
+                for _ in 0..<500 where await connection.isUp { try await Task.sleep(for: .milliseconds(10)) }
+                #expect(await !connection.isUp)
+                let error = await #expect(throws: ConnectionError.self) {
+                    try await connection.run(Command(.arguments(["true"])))
+                }
+                #expect(error?.kind == .lost)
                 await connection.close()
             }
         }

@@ -88,6 +88,49 @@ extension OpenSSHTests {
             }
         }
 
+        @Test func chainOfJumpsIsOpenedOnceAndAgainWhenItIsLost() async throws {
+            try await SSHServer.with { first in
+                try await SSHServer.with { second in
+                    try await SSHServer.with { server in
+                        func entry(_ name: String, _ server: SSHServer) -> String {
+                            """
+                            Host \(name)
+                              HostName 127.0.0.1
+                              Port \(server.port)
+                              IdentityFile \(server.keyFile)
+                              UserKnownHostsFile \(server.knownHosts)
+
+                            """
+                        }
+                        let settings = try settings(
+                            server, entry("first", first) + entry("second", second) + entry("node", server))
+                        let transport = SSHTransport(configuration: settings)
+                        @Sendable func ask(_ number: Int) async throws -> String {
+                            let connection = try await transport.connect(
+                                to: Endpoint(
+                                    hostName: "n\(number)", address: "node",
+                                    options: [Endpoint.Option("ProxyJump", "first,second")]))
+                            let result = try await connection.run(Command(.arguments(["echo", "in"])))
+                            await connection.close()
+                            return result.outputText
+                        }
+                        try await withThrowingTaskGroup(of: String.self) { group in
+                            for number in 0..<4 { group.addTask { try await ask(number) } }
+                            for try await text in group { #expect(text == "in\n") }
+                        }
+                        #expect([first, second, server].map(\.acceptedLogins) == [1, 1, 4])
+                        // The second jump is behind the first, so it is lost with it.
+                        try first.signalConnections("KILL")
+                        for _ in 0..<500 {
+                            if (try? await ask(9)) == "in\n", first.acceptedLogins == 2 { break }
+                            try await Task.sleep(for: .milliseconds(10))
+                        }
+                        #expect([first, second].map(\.acceptedLogins) == [2, 2])
+                    }
+                }
+            }
+        }
+
         @Test func jumpThatIsDownIsNamed() async throws {
             try await SSHServer.with { server in
                 let settings = try settings(server, "Host bastion\n HostName 127.0.0.1\n Port \(try freePort())\n")

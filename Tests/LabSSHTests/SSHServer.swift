@@ -1,6 +1,7 @@
 import LabCore
 import LabSSH
 import LabTransport
+import Synchronization
 
 #if canImport(Glibc)
     import Glibc
@@ -17,7 +18,10 @@ final class SSHServer: Sendable {
     let folder: String
     let address: String
     let port: Int
-    let pid: pid_t
+    private let words: [String]
+    /// The listener's process; 0 when it does not run.
+    private let process = Mutex<pid_t>(0)
+    var pid: pid_t { process.withLock { $0 } }
 
     var keyFile: String { folder + "/user_key" }
     var knownHosts: String { folder + "/known_hosts" }
@@ -51,19 +55,25 @@ final class SSHServer: Sendable {
         try writeFile(lines.joined(separator: "\n") + "\n", to: folder + "/sshd_config")
         // sshd drops privileges into this folder when root starts it.
         if getuid() == 0 { mkdir("/run/sshd", 0o755) }
-        let words = [SSHServer.path ?? "sshd", "-D", "-f", folder + "/sshd_config", "-E", folder + "/sshd.log"]
-        pid = try spawn(launcher + words)
+        words = launcher + [SSHServer.path ?? "sshd", "-D", "-f", folder + "/sshd_config", "-E", folder + "/sshd.log"]
         if knownHost {
             let key = String(decoding: try readFile(folder + "/host_key.pub"), as: UTF8.self)
                 .split(separator: " ").prefix(2).joined(separator: " ")
             try writeFile("[\(address)]:\(port) \(key)\n", to: knownHosts)
         }
         do {
-            try await waitForPort(port, address)
+            try await start()
         } catch {
             try stop()
             throw error
         }
+    }
+
+    /// Starts the listener (again, after `crash`) and waits until it answers.
+    func start() async throws {
+        let started = try spawn(words, isQuiet: true)
+        process.withLock { $0 = started }
+        try await waitForPort(port, address)
     }
 
     /// Starts a server for the length of `body`, and cleans up.
@@ -84,12 +94,26 @@ final class SSHServer: Sendable {
         }
     }
 
-    func stop() throws {
-        // The listener first; its children, one per connection, are its process group's other members.
-        kill(-pid, SIGKILL)
-        kill(pid, SIGKILL)
+    /// Kills the server with all its connections and what runs in them, as a machine does that loses its power.
+    func crash() throws {
+        let listener = process.withLock { process in
+            defer { process = 0 }
+            return process
+        }
+        guard listener > 0 else { return }
+        // sshd gives the process of each connection, and of each command, a session of its own: no process group has them
+        // all, and a frozen one would stay for ever. The listener is stopped first, so that no more come.
+        try shell(
+            """
+            tree() { for p in $(pgrep -P "$1"); do echo "$p"; tree "$p"; done; }
+            kill -STOP \(listener); kill -KILL $(tree \(listener)) \(listener) 2>/dev/null; :
+            """)
         var status: Int32 = 0
-        waitpid(pid, &status, 0)
+        waitpid(listener, &status, 0)
+    }
+
+    func stop() throws {
+        try crash()
         // A process that serves a connection may write its last words into the folder while it is removed.
         try shell("rm -rf \(folder) 2>/dev/null || { sleep 1; rm -rf \(folder); }")
     }
@@ -126,6 +150,18 @@ final class SSHServer: Sendable {
         return SSHSettings(
             prompt: prompt, configurationFiles: [], environment: variables, keepaliveInterval: keepaliveInterval,
             keepaliveTimeout: keepaliveTimeout)
+    }
+
+    /// An endpoint that goes through another port of the loopback, with the server's own key.
+    func endpoint(through port: Int, timeout: Duration = .seconds(10)) throws -> Endpoint {
+        var endpoint = endpoint(timeout: timeout, options: [Endpoint.Option("HostKeyAlias", "alias")])
+        endpoint.port = port
+        let known = String(decoding: try readFile(knownHosts), as: UTF8.self)
+        if !known.contains("[alias]:\(port)") {
+            try writeFile(
+                known + known.replacing("[\(address)]:\(self.port)", with: "[alias]:\(port)"), to: knownHosts)
+        }
+        return endpoint
     }
 
     func connect(_ endpoint: Endpoint? = nil, settings: SSHSettings? = nil) async throws -> any Connection {
@@ -180,7 +216,22 @@ func writeFile(_ text: String, to path: String) throws {
 }
 
 /// Starts a program in a process group of its own.
-func spawn(_ words: [String], environment: [String]? = nil) throws -> pid_t {
+///
+/// - Parameter isQuiet: whether it gets none of our own descriptors; whatever holds the pipe of a test run keeps
+///   `swift test` waiting for its end.
+func spawn(_ words: [String], isQuiet: Bool = false) throws -> pid_t {
+    #if canImport(Darwin)
+        var actions: posix_spawn_file_actions_t?
+    #else
+        var actions = posix_spawn_file_actions_t()
+    #endif
+    posix_spawn_file_actions_init(&actions)
+    defer { posix_spawn_file_actions_destroy(&actions) }
+    if isQuiet {
+        for descriptor in Int32(0)...2 {
+            posix_spawn_file_actions_addopen(&actions, descriptor, "/dev/null", O_RDWR, 0)
+        }
+    }
     #if canImport(Darwin)
         var attributes: posix_spawnattr_t?
     #else
@@ -192,7 +243,7 @@ func spawn(_ words: [String], environment: [String]? = nil) throws -> pid_t {
     var arguments = words.map { strdup($0) } + [nil]
     defer { for argument in arguments { free(argument) } }
     var pid: pid_t = 0
-    let result = posix_spawnp(&pid, words[0], nil, &attributes, &arguments, environ)
+    let result = posix_spawnp(&pid, words[0], &actions, &attributes, &arguments, environ)
     guard result == 0 else { throw FixtureError("cannot start \(words[0]): \(String(cString: strerror(result)))") }
     return pid
 }

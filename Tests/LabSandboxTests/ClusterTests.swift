@@ -40,7 +40,7 @@ struct ClusterTests {
     @Test("A namespace goes with everything in it, and takes nothing new meanwhile")
     func namespaces() async {
         let gate = Gate()
-        let api = await Fixture(gate.options { $0.podsCreated = Gate.held })
+        let api = await Fixture(gate.options { $0.contentDeleted = Gate.held })
         let path = "/api/v1/namespaces/n"
         _ = await api.apply(
             path, ["apiVersion": "v1", "kind": "Namespace", "metadata": ["name": "n"]], as: "labctl")

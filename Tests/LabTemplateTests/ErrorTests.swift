@@ -28,6 +28,10 @@ import Testing
         Case(
             "x {{ metalb_version }}", "'metalb_version' is undefined", hint: "did you mean 'metallb_version'?",
             at: "metalb_version"),
+        Case(
+            "{{ ansible_distribution_release }}", "'ansible_distribution_release' is undefined",
+            hint: "labctl gathers no facts: ask with a command and 'register', or set the variable",
+            at: "ansible_distribution_release"),
         Case("{{ node.adress }}", "'node' has no 'adress'", hint: "did you mean 'address'?", at: "node.adress"),
         Case("{{ node['adress'] }}", "'node' has no 'adress'", hint: "did you mean 'address'?", at: "node['adress']"),
         Case("{{ node.ports[7] }}", "'node.ports' has no item 7: it has 2 items", at: "node.ports[7]"),

@@ -44,6 +44,25 @@ import Testing
 
     private func render(_ text: String) throws -> Value { try Template.parse(text).render(Host()) }
 
+    /// An `if` without `else`, as ansible-core 2.19.14 renders it.
+    @Test(arguments: [
+        ("{% for i in [1, 2] %}{{ i }}{{ ',' if not loop.last }}{% endfor %}", "1,2"), ("a{{ 'x' if false }}b", "ab"),
+        ("[{{ ('x' if false) ~ 'y' }}]", "[y]"), ("[{% for i in ('x' if false) %}a{% endfor %}]", "[]"),
+        ("[{{ ('x' if false) | upper }}]", "[]"), ("[{{ ('x' if false) or 'z' }}]", "[z]"),
+        ("[{{ ('x' if false) is defined }}]", "[False]"), ("[{{ ('x' if false) | default('d') }}]", "[]"),
+        ("{{ ['a', ('x' if false)] | join(',') }}", "a,"), ("{{ 'x' if true }}", "x"),
+    ])
+    func conditionalsWithoutElse(_ text: String, _ expected: Value) throws {
+        #expect(try render(text) == expected)
+    }
+
+    @Test(arguments: ["{{ 'x' if false }}", "{{ ['a', ('x' if false)] }}", "a{{ ('x' if false).foo }}"])
+    func conditionalsWithoutElseAreNoValues(_ text: String) throws {
+        let error = try #require(throws: TemplateError.self) { try render(text) }
+        #expect(error.diagnostic.message == "the condition is false and there is no 'else'")
+        #expect(error.diagnostic.hint == "add an 'else' with the other value")
+    }
+
     @Test(
         arguments: [
             ("{{ 'a: 1' | from_yaml }}", ["parsed": "a: 1"]),

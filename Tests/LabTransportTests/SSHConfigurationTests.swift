@@ -47,7 +47,9 @@ import Testing
         ("Port 3\nHost a\n Port 1", "a", ["Port=3"]),
         ("Host * !a\n Port 1", "a", []),
         ("Host a?c *.lab\n Port 1", "abc", ["Port=1"]),
-        ("Host A\n Port 1", "a", ["Port=1"]),
+        ("Host A\n Port 1", "a", []), ("Match host A\n Port 1", "a", ["Port=1"]),
+        ("SetEnv A=1 B=2\nSetEnv C=3", "a", ["SetEnv=A=1", "SetEnv=B=2"]),
+        ("SendEnv A B\nSendEnv C", "a", ["SendEnv=A", "SendEnv=B", "SendEnv=C"]),
         (
             "Host a\n IdentityFile x\nHost *\n IdentityFile y\n IdentityFile x", "a",
             ["IdentityFile=x", "IdentityFile=y"]
@@ -79,6 +81,13 @@ import Testing
             "it is one of yes, no, ask, off, accept-new, true, false"
         ),
         ("Match hots a", "config:1:1", "unknown criterion `hots`", "did you mean `host`?"),
+        (
+            "User a b", "config:1:1", "`User` takes one value, and there are 2",
+            "put a value with spaces in quotation marks"
+        ),
+        ("Match all host a", "config:1:1", "`Match all` stands alone", nil),
+        ("Match host", "config:1:1", "`Match host` has no value", nil),
+        ("AddressFamily inet7", "config:1:1", "`inet7` is no value for AddressFamily", "it is one of any, inet, inet6"),
         ("ConnectTimeout soon", "config:1:1", "`soon` is no time", "write seconds, or a number with s, m, h or d"),
     ])
     func locatesMistakes(text: String, place: String, message: String, hint: String?) throws {
@@ -97,6 +106,33 @@ import Testing
         #expect(configuration.resolve(host: "b").map(\.value) == ["9", "inner"])
         #expect(configuration.resolve(host: "c").isEmpty)
         #expect(configuration.hostAliases == ["a", "b"])
+    }
+
+    @Test func mistakesOfIncludedFilesAreLocatedThere() throws {
+        let error = try #require(throws: InputError.self) {
+            _ = try SSHConfiguration.parse(SourceFile(path: "config", text: "Prot 1\nInclude a b\nPort x")) {
+                pattern throws(InputError) in
+                switch pattern {
+                case "a":
+                    return [SourceFile(path: "a", text: "Host x\n  Userr y"), SourceFile(path: "a2", text: "Port 0")]
+                default: throw InputError("cannot read b: permission denied")
+                }
+            }
+        }
+        #expect(
+            error.diagnostics.map { "\($0.span?.description ?? "-") \($0.message)" } == [
+                "config:1:1 unknown keyword `Prot`", "a:2:3 unknown keyword `Userr`", "a2:1:1 `0` is no port",
+                "config:2:1 cannot read b: permission denied", "config:3:1 `x` is no port",
+            ])
+    }
+
+    @Test func includesThatGoInCirclesEnd() throws {
+        let error = try #require(throws: InputError.self) {
+            _ = try SSHConfiguration.parse(SourceFile(path: "config", text: "Include config")) {
+                _ throws(InputError) in [SourceFile(path: "config", text: "Include config")]
+            }
+        }
+        #expect(error.diagnostics.map(\.message) == ["includes are nested too deeply"])
     }
 
     @Test(arguments: [

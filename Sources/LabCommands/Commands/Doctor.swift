@@ -24,6 +24,7 @@ struct Doctor: AsyncParsableCommand {
     @OptionGroup(title: "Hosts") var hosts: InventoryOptions
     @OptionGroup(title: "Hosts") var variables: VariableOptions
     @OptionGroup(title: "Login") var connection: ConnectionOptions
+    @OptionGroup(title: "Cluster") var cluster: ClusterAccessOptions
     @OptionGroup(title: "Sandbox") var sandbox: SandboxOptions
 
     @Flag(name: .long, help: "No colours, as with NO_COLOR=1.")
@@ -35,7 +36,7 @@ struct Doctor: AsyncParsableCommand {
 
     func run() async throws {
         let use = sandbox.sandbox ? try await SandboxUse.start { StandardStream.output.line($0) } : nil
-        let project = try await Project.load(hosts, variables, sandbox: use)
+        let project = try await Project.load(hosts, variables, cluster: cluster, sandbox: use)
         let outcomes = try await withInterruption { try await look(project) }
         show(outcomes)
         if outcomes.flatMap(\.findings).contains(where: { $0.severity == .error }) {
@@ -66,15 +67,46 @@ struct Doctor: AsyncParsableCommand {
         do {
             let client = try await ClusterLogin(call: call, context: context).session().client
             let namespace = try scope.variable("metallb_namespace")?.string ?? "metallb-system"
+            let links = await links(project, client, transport, known: (host.name, link))
             let outcomes = try await MetalLBDoctor.run(
-                client, namespace: namespace, laptop: context.controller, nodes: [host.name: link])
+                client, namespace: namespace, laptop: context.controller, nodes: links)
             await storage.close()
-            await link.close()
+            for (_, link) in links { await link.close() }
             return outcomes
         } catch {
             await storage.close()
             await link.close()
             throw error
+        }
+    }
+
+    /// Connections to the hosts of the inventory that are nodes of the cluster, by the cluster's names of them. A host
+    /// that cannot be reached is left out; the checks say which nodes they could not ask.
+    private func links(
+        _ project: Project, _ client: any ClusterObjects, _ transport: SSHTransport,
+        known: (host: String, link: any Connection)
+    ) async -> [String: any Connection] {
+        let nodes = (try? await client.list(.node, namespace: nil, labels: nil)) ?? []
+        var links: [String: any Connection] = [:]
+        var endpoints: [String: Endpoint] = [:]
+        for host in project.inventory.hosts.values {
+            let scope = project.scope(of: host)
+            let addresses = ["ansible_host", "node_address"].compactMap { (try? scope.variable($0))?.string }
+            guard let node = MetalLBDoctor.node(of: host.name, addresses, among: nodes) else { continue }
+            if host.name == known.host {
+                links[node] = known.link
+            } else if case .ssh(var endpoint)? = try? HostAccess.of(host, scope: scope) {
+                connection.adjust(&endpoint)
+                endpoints[node] = endpoint
+            }
+        }
+        if links.isEmpty { links[known.host] = known.link }
+        return await withTaskGroup(of: (String, (any Connection)?).self) { group in
+            for (node, endpoint) in endpoints {
+                group.addTask { (node, try? await transport.connect(to: endpoint)) }
+            }
+            for await (node, link) in group { links[node] = link }
+            return links
         }
     }
 

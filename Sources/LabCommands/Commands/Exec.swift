@@ -1,6 +1,7 @@
 import ArgumentParser
 import LabCore
 import LabModel
+import LabTransport
 
 /// `labctl exec PATTERN -- CMD`
 struct Exec: AsyncParsableCommand {
@@ -30,10 +31,14 @@ struct Exec: AsyncParsableCommand {
     @OptionGroup(title: "Output") var output: OutputOptions
     @OptionGroup(title: "Sandbox") var sandbox: SandboxOptions
 
-    @Option(name: [.short, .long], help: ArgumentHelp("How many hosts are under way at once.", valueName: "n"))
-    var forks: Int = 50
+    @Option(name: [.short, .long], help: forksHelp)
+    var forks: Int?
 
     func validate() throws {
+        if output.output == .junit {
+            throw ValidationError("exec has no junit output: use --output text or json")
+        }
+        if let forks, forks < 1 { throw ValidationError("--forks is a number above 0") }
         if command.isEmpty { throw ValidationError("what to run? write it after --: labctl exec \(pattern) -- uptime") }
     }
 
@@ -48,9 +53,11 @@ struct Exec: AsyncParsableCommand {
             let limited = Set(try project.inventory.hosts(matching: limit).map(\.name))
             return matching.filter { limited.contains($0.name) }
         }
-        let run = ExecRun(
-            project: project, hosts: chosen ?? matching, command: command, connection: connection, output: output)
-        let status = try await withInterruption { [forks] in await run.run(forks: forks) }
+        let reach = try Reach(project: project, hosts: chosen ?? matching, connection: connection)
+        let run = ExecRun(reach: reach, command: command, output: output)
+        let status = try await withInterruption(
+            onInterruption: { StandardStream.error.line("interrupted: closing; again to stop at once") }
+        ) { [forks] in await run.run(forks: forks ?? Forks.adaptive) }
         if status != 0 { throw ExitCode(status) }
     }
 }

@@ -8,6 +8,7 @@ struct RoleRunOptions: ParsableArguments {
     @OptionGroup(title: "Tasks") var selection: SelectionOptions
     @OptionGroup(title: "Tasks") var variables: VariableOptions
     @OptionGroup(title: "Login") var connection: ConnectionOptions
+    @OptionGroup(title: "Cluster") var cluster: ClusterAccessOptions
     @OptionGroup(title: "Output") var output: OutputOptions
     @OptionGroup(title: "Sandbox") var sandbox: SandboxOptions
 }
@@ -20,6 +21,9 @@ struct Provision: AsyncParsableCommand {
             Each step is planned first. An empty plan is `ok`. Otherwise it is applied and planned again: an empty second \
             plan proves it idempotent (`proved`); one that is not empty makes it `unstable`, says what still differs and \
             who changes it, and labctl exits with 3.
+
+            A role may have a pre-flight (preflight/main.yml), which runs beside its first tasks: what it finds wrong stops \
+            the run before anything is changed; warnings do not.
 
             A role is a folder in Roles/, roles/ or ansible/roles/, in Ansible's layout. It runs on the hosts that its \
             meta/main.yml names under galaxy_info.labctl.hosts, else on all; -l narrows them.
@@ -36,9 +40,10 @@ struct Provision: AsyncParsableCommand {
 
     @OptionGroup var shared: RoleRunOptions
     @OptionGroup(title: "Run") var run: RunOptions
+    @OptionGroup(title: "Run") var preflight: PreflightOptions
 
     func run() async throws {
-        try await RoleRun(shared: shared, run: run).provision(roles)
+        try await RoleRun(shared: shared, run: run, preflight: preflight).provision(roles)
     }
 }
 
@@ -60,11 +65,12 @@ struct PlanRoles: AsyncParsableCommand {
 
     @OptionGroup var shared: RoleRunOptions
 
-    @Option(name: [.short, .long], help: ArgumentHelp("How many hosts are under way at once.", valueName: "n"))
+    @Option(name: [.short, .long], help: forksHelp)
     var forks: Int?
+    @OptionGroup(title: "Run") var preflight: PreflightOptions
 
     func run() async throws {
-        try await RoleRun(shared: shared, forks: forks).plan(roles)
+        try await RoleRun(shared: shared, forks: forks, preflight: preflight).plan(roles)
     }
 }
 
@@ -75,10 +81,15 @@ struct Verify: AsyncParsableCommand {
         discussion: """
             Runs the role's verify/main.yml. For metallb: a Service gets an address of a pool, a TLS handshake from this \
             laptop to that address reaches the cluster, and exactly one node answers for it, the one that MetalLB names. \
-            What cannot be checked from here is named, never passed over. The probe is removed on every way out.
+            What cannot be checked from here is named, never passed over. The probe is removed on every way out, and what a \
+            run that was killed left behind by the next.
+
+            With --failover the node that announces is then taken out (by a label), the address must move to another node \
+            and answer there, and come back when the node may announce again.
 
             EXAMPLES
               labctl verify metallb
+              labctl verify metallb --failover
               labctl verify metallb --sandbox
             """)
 
@@ -87,8 +98,11 @@ struct Verify: AsyncParsableCommand {
 
     @OptionGroup var shared: RoleRunOptions
 
+    @Flag(name: .long, help: "Take the announcing node out for a while: the address must move, answer, and come back.")
+    var failover = false
+
     func run() async throws {
-        try await RoleRun(shared: shared).verify(roles)
+        try await RoleRun(shared: shared).verify(roles, withFailover: failover)
     }
 }
 
@@ -109,8 +123,9 @@ struct PlayPlaybooks: AsyncParsableCommand {
 
     @OptionGroup var shared: RoleRunOptions
     @OptionGroup(title: "Run") var run: RunOptions
+    @OptionGroup(title: "Run") var preflight: PreflightOptions
 
     func run() async throws {
-        try await RoleRun(shared: shared, run: run).play(playbooks)
+        try await RoleRun(shared: shared, run: run, preflight: preflight).play(playbooks)
     }
 }

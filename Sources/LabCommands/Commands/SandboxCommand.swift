@@ -64,8 +64,11 @@ struct SandboxCommand: AsyncParsableCommand {
         @Option(help: "The sandbox's folder.")
         var directory: String
 
+        @Flag(help: "Listen on port 6443 of every address, for a lab in network namespaces (Scripts/namespaces).")
+        var labNetwork = false
+
         func run() async throws {
-            try await SandboxServe.serve(directory: directory)
+            try await SandboxServe.serve(directory: directory, isOnLabNetwork: labNetwork)
         }
     }
 

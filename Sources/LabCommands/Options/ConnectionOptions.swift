@@ -7,10 +7,17 @@ extension HostKeyPolicy: ExpressibleByArgument {}
 
 /// How hosts are logged in to.
 struct ConnectionOptions: ParsableArguments {
-    @Option(name: [.short, .long], help: ArgumentHelp("Log in as this user.", valueName: "user"))
+    @Option(
+        name: [.short, .long],
+        help: ArgumentHelp(
+            "Log in as this user where the inventory names none; '-e ansible_user=…' wins over the inventory.",
+            valueName: "user"))
     var user: String?
 
-    @Option(name: .long, help: ArgumentHelp("Log in with this private key.", valueName: "file"))
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Log in with this private key as well, after those that the inventory names.", valueName: "file"))
     var privateKey: String?
 
     @Flag(name: [.customShort("k"), .long], help: "Ask for the login password.")

@@ -7,11 +7,7 @@ import Synchronization
 
 /// One command on many hosts.
 struct ExecRun: Sendable {
-    private struct Job: Sendable {
-        let host: String
-        let access: HostAccess
-        let become: Become?
-    }
+    private typealias Job = Reach.Target
 
     private enum Ending: Sendable {
         case ended(CommandResult)
@@ -19,37 +15,17 @@ struct ExecRun: Sendable {
         case interrupted
     }
 
-    private let jobs: [Job]
-    private let broken: [(host: String, error: any DiagnosticError)]
+    private let reach: Reach
     private let command: [String]
     private let output: OutputOptions
-    private let connection: ConnectionOptions
     private let column: Int
     private let style: Style
 
-    init(project: Project, hosts: [Host], command: [String], connection: ConnectionOptions, output: OutputOptions) {
-        var jobs: [Job] = []
-        var broken: [(host: String, error: any DiagnosticError)] = []
-        for host in hosts {
-            let scope = project.scope(of: host)
-            do {
-                var access = try HostAccess.of(host, scope: scope)
-                if case .ssh(var endpoint) = access {
-                    connection.adjust(&endpoint)
-                    access = .ssh(endpoint)
-                }
-                let become = try HostAccess.become(connection.directives(), scope: scope)
-                jobs.append(Job(host: host.name, access: access, become: become))
-            } catch {
-                broken.append((host.name, (error as? any DiagnosticError) ?? InputError("\(error)")))
-            }
-        }
-        self.jobs = jobs
-        self.broken = broken
+    init(reach: Reach, command: [String], output: OutputOptions) {
+        self.reach = reach
         self.command = command
         self.output = output
-        self.connection = connection
-        column = hosts.map(\.name.count).max() ?? 0
+        column = (reach.targets.map(\.host) + reach.broken.map(\.host)).map(\.count).max() ?? 0
         style = Surroundings.style(.output, noColor: output.noColor)
     }
 
@@ -57,12 +33,18 @@ struct ExecRun: Sendable {
     ///
     /// - Returns: the exit status of labctl.
     func run(forks: Int) async -> Int32 {
-        for (_, error) in broken { Failure.show(error) }
-        let transport = SSHTransport(
-            configuration: SSHSettings(prompt: { SecretPrompt.answer($0) }, environment: Surroundings.environment))
+        for (host, error) in reach.broken {
+            if output.output == .json {
+                StandardStream.output.line(
+                    object(.failed(error.diagnostics, isUnreachable: false), host).json())
+            } else {
+                Failure.show(error)
+            }
+        }
+        let transport = Reach.transport()
         let endings = await withTaskGroup(of: (Job, Ending).self) { group in
             var endings: [Ending] = []
-            var waiting = jobs[...]
+            var waiting = reach.targets[...]
             for job in waiting.prefix(max(forks, 1)) {
                 waiting = waiting.dropFirst()
                 group.addTask { (job, await run(job, transport)) }
@@ -89,7 +71,8 @@ struct ExecRun: Sendable {
                 }
             let lines = LineSplitter { line, isError in
                 guard output.output == .text else { return }
-                (isError ? StandardStream.error : StandardStream.output).write(prefix(job.host) + line + "\n")
+                (isError ? StandardStream.error : StandardStream.output)
+                    .write(bytes: Array(prefix(job.host).utf8) + line + [0x0A])
             }
             let program: Command.Program = command.count == 1 ? .shell(command[0]) : .arguments(command)
             do {
@@ -100,7 +83,7 @@ struct ExecRun: Sendable {
             } catch {
                 lines.finish()
                 await link.close()
-                throw error
+                throw (error as? ConnectionError)?.ofRunningCommand ?? error
             }
         } catch is CancellationError {
             return .interrupted
@@ -150,7 +133,7 @@ struct ExecRun: Sendable {
     }
 
     private func status(_ endings: [Ending]) -> Int32 {
-        var highest = broken.isEmpty ? Int32(0) : FailureClass.input.rawValue
+        var highest = reach.broken.isEmpty ? Int32(0) : FailureClass.input.rawValue
         for ending in endings {
             switch ending {
             case .interrupted: return FailureClass.interrupted.rawValue
@@ -163,12 +146,12 @@ struct ExecRun: Sendable {
     }
 }
 
-/// Puts pieces of output together to lines, so that hosts do not mix within one.
+/// Puts pieces of output together to lines, so that hosts do not mix within one. The bytes stay as they are.
 private final class LineSplitter: Sendable {
     private let pending = Mutex<(output: [UInt8], error: [UInt8])>(([], []))
-    private let show: @Sendable (String, Bool) -> Void
+    private let show: @Sendable (ArraySlice<UInt8>, Bool) -> Void
 
-    init(show: @escaping @Sendable (String, Bool) -> Void) { self.show = show }
+    init(show: @escaping @Sendable (ArraySlice<UInt8>, Bool) -> Void) { self.show = show }
 
     func take(_ piece: OutputPiece) {
         pending.withLock { pending in
@@ -182,17 +165,19 @@ private final class LineSplitter: Sendable {
     /// Shows a last line that has no line break.
     func finish() {
         pending.withLock { pending in
-            if !pending.output.isEmpty { show(String(decoding: pending.output, as: UTF8.self), false) }
-            if !pending.error.isEmpty { show(String(decoding: pending.error, as: UTF8.self), true) }
+            if !pending.output.isEmpty { show(pending.output[...], false) }
+            if !pending.error.isEmpty { show(pending.error[...], true) }
             pending = ([], [])
         }
     }
 
-    private static func take(_ bytes: [UInt8], _ rest: inout [UInt8], _ show: (String) -> Void) {
-        rest += bytes
-        while let end = rest.firstIndex(of: 0x0A) {
-            show(String(decoding: rest[..<end], as: UTF8.self))
-            rest.removeSubrange(...end)
+    private static func take(_ bytes: [UInt8], _ rest: inout [UInt8], _ show: (ArraySlice<UInt8>) -> Void) {
+        var start = bytes.startIndex
+        while let end = bytes[start...].firstIndex(of: 0x0A) {
+            show(rest.isEmpty ? bytes[start..<end] : rest + bytes[start..<end])
+            rest = []
+            start = end + 1
         }
+        rest += bytes[start...]
     }
 }

@@ -22,11 +22,12 @@ struct Project {
 
     /// - Throws: `InputError` when an inventory or a variable is wrong.
     static func load(
-        _ hosts: InventoryOptions, _ variables: VariableOptions, sandbox: SandboxUse? = nil,
-        playbookDirectory: String = "."
+        _ hosts: InventoryOptions, _ variables: VariableOptions, cluster: ClusterAccessOptions? = nil,
+        sandbox: SandboxUse? = nil, playbookDirectory: String = "."
     ) async throws -> Project {
         let registry = modules()
-        let extra = try extraVariables(variables.extraVars)
+        var extra = try extraVariables(variables.extraVars)
+        try cluster?.set(in: &extra)
         let inventory = try await Self.inventory(
             hosts, sandbox: sandbox, playbookDirectory: playbookDirectory)
         let environment = LoadEnvironment(
@@ -67,7 +68,7 @@ struct Project {
             let variables = Surroundings.environment
             if let named = variables["LABCTL_INVENTORY"] ?? variables["ANSIBLE_INVENTORY"], !named.isEmpty {
                 sources = named.contains(",") ? [named] : named.split(separator: ":").map(String.init)
-            } else if let usual = usualInventories.first(where: { access($0, R_OK) == 0 }) {
+            } else if let usual = usualInventory() {
                 sources = [usual]
             } else {
                 throw UsageError(
@@ -80,6 +81,9 @@ struct Project {
             if let vagrant { { @Sendable _, _ in vagrant } } else { nil }
         let loader = InventoryLoader(runner: runner)
         var inventory = try loader.load(sources)
+        if sources.allSatisfy(loader.isSSHConfiguration), let usual = usualInventory(except: sources) {
+            inventory = try machines(inventory, of: sources, in: usual, loader)
+        }
         if sandbox != nil, options.inventory.isEmpty {
             // The lab's variables hold in the sandbox as well; only its hosts are others.
             inventory = try loader.addingVariables(besidePlaybook: "Inventory", to: inventory)
@@ -87,10 +91,26 @@ struct Project {
         return try loader.addingVariables(besidePlaybook: playbookDirectory, to: inventory)
     }
 
+    private static func usualInventory(except sources: [String] = []) -> String? {
+        usualInventories.first { access($0, R_OK) == 0 && !sources.contains($0) }
+    }
+
+    /// Machines that Vagrant tells of, with what the project says of them: where they are all the lab's hosts, its groups
+    /// and variables; else the variables that all hosts share.
+    private static func machines(
+        _ machines: Inventory, of sources: [String], in usual: String, _ loader: InventoryLoader
+    ) throws -> Inventory {
+        let lab = try loader.load([usual])
+        if lab.hosts.keys.allSatisfy({ machines.host($0) != nil }) { return try loader.load([usual] + sources) }
+        let folder = FileTree.isDirectory(usual) ? usual : Path.directory(usual)
+        return try loader.addingVariables(besidePlaybook: folder, to: machines)
+    }
+
     /// The variables of a host outside of any play, as `inventory` and `explain` show them.
     func scope(of host: Host, play: Play? = nil) -> VariableScope {
         var magic = MagicVariables(inventory: inventory, hostName: host.name)
         magic.processEnvironment = Surroundings.environment
+        magic.digest = Checksum.named
         let variables = HostVariables(host: host, inventory: inventory, extra: extraVariables)
         let inventory = self.inventory
         let extra = extraVariables

@@ -12,6 +12,8 @@ struct Running {
     var output: OutputOptions
     var connection: ConnectionOptions
     var options: LabEngine.RunOptions
+    /// Whether each changed thing is named although no differences are wanted.
+    var listsChanges = false
 
     init(output: OutputOptions, connection: ConnectionOptions) {
         self.output = output
@@ -39,8 +41,8 @@ struct Running {
             local: LocalTransport(), insight: KubectlInsight(environment: Surroundings.environment))
         var options = options
         options.extraVariables = [project.extraVariables] + options.extraVariables
-        if connection.askPass { options.password = try asked("login password: ") }
-        if connection.askBecomePass { options.becomePassword = try asked("sudo password: ") }
+        if connection.askPass { options.password = try SecretPrompt.demand("login password: ") }
+        if connection.askBecomePass { options.becomePassword = try SecretPrompt.demand("sudo password: ") }
         options.directives = try connection.directives()
         options.adjustEndpoint = { [connection] in connection.adjust(&$0) }
         let plan = RunPlan(title: title, inventory: project.inventory, plays: plays, options: options)
@@ -54,13 +56,6 @@ struct Running {
         if report.exitCode != 0 { throw ExitCode(report.exitCode) }
     }
 
-    private func asked(_ question: String) throws(UsageError) -> Secret {
-        guard let answer = SecretPrompt.ask(question) else {
-            throw UsageError("there is no terminal to ask for the password at")
-        }
-        return answer
-    }
-
     private func makeReporter() -> any Reporter {
         let stream = StandardStream.output
         switch output.output {
@@ -71,7 +66,7 @@ struct Running {
             return TextReporter(
                 options: TextReporter.Options(
                     style: style, width: Surroundings.width(stream), isLive: style.isColoured,
-                    showsDiff: options.isDiff, isVerbose: output.verbose),
+                    showsDiff: options.isDiff || listsChanges, isVerbose: output.verbose),
                 sink: stream)
         }
     }

@@ -13,9 +13,8 @@ enum SandboxManifest {
         for plays: [LabModel.Play], in project: Project, _ sandbox: SandboxUse, tell: (String) -> Void
     ) async throws -> [VariableLayer] {
         guard let play = plays.first(where: { $0.defines("metallb_manifest_url") }),
-            !["metallb_manifest", "metallb_manifest_url", "metallb_manifest_sha256"].contains(where: {
-                project.extraVariables.variables[$0] != nil
-            }),
+            !["metallb_manifest", "metallb_manifest_url", "metallb_manifest_sha256", "metallb_frr_manifest_sha256"]
+                .contains(where: { project.extraVariables.variables[$0] != nil }),
             let host = project.inventory.hosts.values.first
         else { return [] }
         let scope = project.scope(of: host, play: play)
@@ -23,14 +22,17 @@ enum SandboxManifest {
         guard try text("metallb_manifest")?.isEmpty ?? true, let url = try text("metallb_manifest_url"),
             let folder = try text("metallb_cache_dir"), let version = try text("metallb_version")
         else { return [] }
-        let path = "\(folder)/metallb-native-v\(version).yaml"
-        let sha256 = try text("metallb_manifest_sha256")
+        let variant = try text("metallb_manifest_variant") ?? "native"
+        let path = "\(folder)/metallb-\(variant)-v\(version).yaml"
+        let sha256 = try text(variant == "native" ? "metallb_manifest_sha256" : "metallb_frr_manifest_sha256")
         guard await !isAvailable(url, at: path, in: folder, sha256: sha256) else {
             return []
         }
         tell("sandbox: \(url) is out of reach and not cached, so labctl's own miniature of the manifest is used")
         var layer = VariableLayer(.extraVars)
-        layer.set("metallb_manifest", value: .string(sandbox.sandbox.manifestPath))
+        layer.set(
+            "metallb_manifest",
+            value: .string(variant == "native" ? sandbox.sandbox.manifestPath : sandbox.sandbox.frrManifestPath))
         return [layer]
     }
 

@@ -16,21 +16,33 @@ struct StandardStream: TextSink {
     /// Writes the whole text. A reader that went away is no error: the rest is dropped.
     func write(_ text: String) {
         var text = text
-        text.withUTF8 { bytes in
-            var rest = UnsafeRawBufferPointer(bytes)
-            while !rest.isEmpty {
-                #if canImport(Glibc)
-                    let written = Glibc.write(descriptor, rest.baseAddress, rest.count)
-                #else
-                    let written = Darwin.write(descriptor, rest.baseAddress, rest.count)
-                #endif
-                if written < 0 {
-                    if errno == EINTR || errno == EAGAIN { continue }
-                    return
-                }
-                rest = UnsafeRawBufferPointer(rebasing: rest[written...])
+        text.withUTF8 { _ = write(UnsafeRawBufferPointer($0)) }
+    }
+
+    /// Writes all bytes.
+    ///
+    /// - Returns: whether somebody takes them; false when the reader went away or the disk is full.
+    @discardableResult
+    func write(bytes: [UInt8]) -> Bool { bytes.withUnsafeBytes { write($0) } }
+
+    private func write(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        var rest = bytes
+        while !rest.isEmpty {
+            #if canImport(Glibc)
+                let written = Glibc.write(descriptor, rest.baseAddress, rest.count)
+            #else
+                let written = Darwin.write(descriptor, rest.baseAddress, rest.count)
+            #endif
+            if written < 0 {
+                if errno == EINTR { continue }
+                guard errno == EAGAIN || errno == EWOULDBLOCK else { return false }
+                var entry = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+                _ = poll(&entry, 1, -1)
+                continue
             }
+            rest = UnsafeRawBufferPointer(rebasing: rest[written...])
         }
+        return true
     }
 
     func line(_ text: String) { write(text + "\n") }

@@ -28,13 +28,17 @@ package enum FieldDiff {
     /// The fields by which elements of lists are told apart, the most telling first.
     private static let elementKeys = ["name", "key", "mountPath", "containerPort", "port", "ip", "type", "uid"]
 
-    /// The fields in which `after` differs from `before`, in the order of `after`. The values of Secrets are not shown.
+    /// The fields in which `after` differs from `before`, in the order of `after`. The values of Secrets
+    /// and passwords of MetalLB's peers are not shown.
     package static func changes(from before: Value, to after: Value) -> [FieldChange] {
         var found: [FieldChange] = []
         let owners = ManagedFields(of: before)
         let isSecret = after["kind"]?.string == "Secret"
+        let isPeer = after["kind"]?.string == "BGPPeer" && after["apiVersion"]?.string?.hasPrefix("metallb.io/") == true
         compare(strip(before), strip(after), FieldPath()) { path, old, new in
-            let isHidden = isSecret && [.key("data"), .key("stringData")].contains(path.steps.first)
+            let isHidden =
+                isSecret && [.key("data"), .key("stringData")].contains(path.steps.first)
+                || isPeer && path.steps.starts(with: [.key("spec"), .key("password")])
             let owner =
                 old == nil ? nil : owners.owners(of: path, in: before).map(\.description).joined(separator: ", ")
             found.append(

@@ -70,7 +70,7 @@ package struct FieldPath: Sendable, Hashable, CustomStringConvertible {
 
 extension Value {
     /// What the path leads to, or nil where a step is missing.
-    subscript(field path: FieldPath) -> Value? {
+    package subscript(field path: FieldPath) -> Value? {
         var current = self
         for step in path.steps {
             guard let next = current.child(step) else { return nil }

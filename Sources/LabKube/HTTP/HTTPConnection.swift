@@ -21,22 +21,23 @@ final class HTTPConnection: Sendable {
     private let channel: any Channel
     private let version: Version
     private let authority: String
-    private let authorization: Secret?
     private let pump: ChannelPump
     private let draining: DrainingFlag
     private let settings: TLSSettings
     private let outcome: VerificationOutcome
+    /// Which of the user's certificates it was made with.
+    let certificateNumber: Int
 
     private init(
         channel: any Channel, version: Version, settings: TLSSettings, pump: ChannelPump, draining: DrainingFlag,
-        outcome: VerificationOutcome
+        outcome: VerificationOutcome, certificateNumber: Int
     ) {
+        self.certificateNumber = certificateNumber
         self.settings = settings
         self.outcome = outcome
         self.channel = channel
         self.version = version
         self.authority = settings.authority
-        self.authorization = settings.token
         self.pump = pump
         self.draining = draining
     }
@@ -50,7 +51,8 @@ final class HTTPConnection: Sendable {
     ///
     /// - Throws: `KubeError` of kind `certificate`, `unreachable` or `timedOut`; `CancellationError`.
     static func open(
-        over stream: any ByteChannel, settings: TLSSettings, group: any EventLoopGroup, timeout: Duration
+        over stream: any ByteChannel, settings: TLSSettings, group: any EventLoopGroup, timeout: Duration,
+        certificateNumber: Int = 0
     ) async throws -> HTTPConnection {
         let sockets = try ChannelPump.socketPair()
         let pump: ChannelPump
@@ -93,7 +95,7 @@ final class HTTPConnection: Sendable {
             }
             return HTTPConnection(
                 channel: channel, version: version, settings: settings, pump: pump, draining: draining,
-                outcome: outcome)
+                outcome: outcome, certificateNumber: certificateNumber)
         } catch {
             await pump.stop()
             try Task.checkCancellation()
@@ -127,12 +129,12 @@ final class HTTPConnection: Sendable {
     /// Sends a request and gives its whole answer.
     ///
     /// - Throws: `KubeError` of kind `lost` or `timedOut`; `CancellationError`.
-    func send(_ request: HTTPRequest, timeout: Duration) async throws -> HTTPResponse {
+    func send(_ request: HTTPRequest, token: Secret?, timeout: Duration) async throws -> HTTPResponse {
         let promise = channel.eventLoop.makePromise(of: HTTPResponse.self)
         let answer = AnswerCollector(promise)
         let exchange: any Channel
         do {
-            exchange = try await start(request) { answer.receive($0) }
+            exchange = try await start(request, token) { answer.receive($0) }
         } catch {
             promise.fail(error)
             throw lost(error)
@@ -161,13 +163,13 @@ final class HTTPConnection: Sendable {
     ///
     /// - Throws: as `send`. The pieces end with an error of the same kinds when the link ends early.
     func stream(
-        _ request: HTTPRequest, timeout: Duration
+        _ request: HTTPRequest, token: Secret?, timeout: Duration
     ) async throws -> (head: HTTPResponse, body: AsyncThrowingStream<[UInt8], any Error>) {
         let head = channel.eventLoop.makePromise(of: HTTPResponse.self)
         let (body, continuation) = AsyncThrowingStream.makeStream(of: [UInt8].self)
         let exchange: any Channel
         do {
-            exchange = try await start(request) { event in
+            exchange = try await start(request, token) { event in
                 switch event {
                 case .head(let response): head.succeed(response)
                 case .body(let buffer): continuation.yield(Array(buffer.readableBytesView))
@@ -209,7 +211,7 @@ final class HTTPConnection: Sendable {
 
     /// Opens a stream (HTTP/2) or takes the connection (HTTP/1.1) and writes the request.
     private func start(
-        _ request: HTTPRequest, report: @escaping @Sendable (ResponseHandler.Event) -> Void
+        _ request: HTTPRequest, _ token: Secret?, report: @escaping @Sendable (ResponseHandler.Event) -> Void
     ) async throws -> any Channel {
         let exchange: any Channel
         switch version {
@@ -236,7 +238,7 @@ final class HTTPConnection: Sendable {
         var head = HTTPRequestHead(
             version: isMultiplexed ? .http2 : .http1_1, method: HTTPMethod(rawValue: request.method.rawValue),
             uri: request.path)
-        head.headers = headers(of: request)
+        head.headers = headers(of: request, token)
         exchange.write(HTTPClientRequestPart.head(head), promise: nil)
         if !request.body.isEmpty {
             exchange.write(HTTPClientRequestPart.body(.byteBuffer(ByteBuffer(bytes: request.body))), promise: nil)
@@ -246,7 +248,7 @@ final class HTTPConnection: Sendable {
         return exchange
     }
 
-    private func headers(of request: HTTPRequest) -> HTTPHeaders {
+    private func headers(of request: HTTPRequest, _ token: Secret?) -> HTTPHeaders {
         var headers = HTTPHeaders([
             ("host", authority), ("user-agent", "labctl"), ("accept", request.accept),
         ])
@@ -254,7 +256,7 @@ final class HTTPConnection: Sendable {
         if !request.body.isEmpty || request.method != .get {
             headers.add(name: "content-length", value: String(request.body.count))
         }
-        if let authorization { headers.add(name: "authorization", value: "Bearer \(authorization.reveal())") }
+        if let token { headers.add(name: "authorization", value: "Bearer \(token.reveal())") }
         return headers
     }
 

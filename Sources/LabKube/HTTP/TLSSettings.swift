@@ -14,7 +14,8 @@ struct TLSSettings: Sendable {
     var serverName: String?
     var clientCertificate: [NIOSSLCertificate] = []
     var clientKey: NIOSSLPrivateKey?
-    var token: Secret?
+    /// From when to when the client certificate is valid, for messages.
+    var clientDates: String?
 
     func sslContext() throws -> NIOSSLContext {
         var configuration = TLSConfiguration.makeClientConfiguration()
@@ -80,7 +81,7 @@ extension TLSSettings {
         guard text.contains("ALERT"), Self.alerts.contains(where: { text.contains($0) }) else { return nil }
         return KubeError(
             .certificate, "the API server at \(authority) refuses the client certificate of the kubeconfig",
-            notes: [Diagnostic.Note(tlsReason(text))],
+            notes: ([tlsReason(text)] + [clientDates].compactMap(\.self)).map { Diagnostic.Note($0) },
             hint: "the kubeconfig may be of another or an earlier cluster; fetch the current one")
     }
 }

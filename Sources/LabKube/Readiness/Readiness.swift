@@ -36,6 +36,9 @@ extension Readiness {
         if let stalled = condition("Stalled", of: object), stalled.status == "True" {
             return .failed(stalled.text)
         }
+        if let reconciling = condition("Reconciling", of: object), reconciling.status == "True" {
+            return .waiting(reconciling.text)
+        }
         return nil
     }
 

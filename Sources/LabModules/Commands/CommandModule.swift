@@ -28,6 +28,11 @@ package struct CommandModule: Module {
         return ModuleSpecification("ansible.builtin.\(flavor.rawValue)", parameters: parameters, takesFreeForm: true)
     }
 
+    /// A file says whether the command is still to be run; without one nobody knows.
+    package func mayRepeat(_ call: ModuleCall) -> Bool {
+        call["creates"]?.string != nil || call["removes"]?.string != nil
+    }
+
     package func plan(_ call: ModuleCall, in context: ModuleContext) async throws -> Plan {
         let invocation = try Invocation(call, flavor: flavor, context: context)
         if invocation.creates != nil || invocation.removes != nil {

@@ -17,6 +17,8 @@ package struct BlockInFileModule: Module {
 
     package init() {}
 
+    package func mayRepeat(_ call: ModuleCall) -> Bool { true }
+
     package func plan(_ call: ModuleCall, in context: ModuleContext) async throws -> Plan {
         if call["insertafter"] != nil, call["insertbefore"] != nil {
             throw ModuleError(

@@ -10,6 +10,12 @@ package enum Checksum {
         return digest.finish()
     }
 
+    /// The digest by Python's name of the algorithm, for the filters `hash`, `md5`, `sha1` and those that need a seed; nil
+    /// for an algorithm that is not there.
+    @Sendable package static func named(_ algorithm: String, _ bytes: [UInt8]) -> String? {
+        Algorithm(rawValue: algorithm.lowercased()).map { of(bytes, $0) }
+    }
+
     static func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
         let digits = Array("0123456789abcdef".utf8)
         var text: [UInt8] = []

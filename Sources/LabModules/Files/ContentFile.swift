@@ -23,7 +23,7 @@ struct ContentFile: Sendable {
             fields.append(
                 Change.Field(
                     "content", before: status.exists ? .string("\(status.size) bytes") : nil,
-                    after: .string("\(bytes.count) bytes")))
+                    after: .string("\(bytes.count) \(status.size == bytes.count ? "other " : "")bytes")))
             if context.wantsDiff { diff = try await textDiff(in: context) }
         }
         if status.exists {

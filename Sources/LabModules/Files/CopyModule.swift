@@ -15,6 +15,8 @@ package struct CopyModule: Module {
 
     package init() {}
 
+    package func mayRepeat(_ call: ModuleCall) -> Bool { true }
+
     package func plan(_ call: ModuleCall, in context: ModuleContext) async throws -> Plan {
         let destination = call["dest"]?.string ?? ""
         switch (call["src"]?.string, call["content"]) {
@@ -117,8 +119,8 @@ package struct CopyModule: Module {
         let folders = [String(root.dropLast())] + tree.folders.map { root + $0 }
         let files = tree.files.map { root + $0.relativePath }
         let links = tree.links.map { root + $0.path }
-        let folderStatus = try await context.status(of: folders, FileQuery(followsLinks: true))
-        let fileStatus = try await context.status(of: files, FileQuery(followsLinks: true, checksum: "sha1"))
+        let found = try await context.status(of: folders + files, FileQuery(followsLinks: true, checksum: "sha1"))
+        let (folderStatus, fileStatus) = (found.prefix(folders.count), Array(found.dropFirst(folders.count)))
         let linkStatus = try await context.status(of: links)
         var work = Work()
         var changes: [Change] = []

@@ -15,6 +15,8 @@ package struct FileModule: Module {
 
     package init() {}
 
+    package func mayRepeat(_ call: ModuleCall) -> Bool { true }
+
     package func plan(_ call: ModuleCall, in context: ModuleContext) async throws -> Plan {
         var wanted = FileState(call: call, attributes: try WantedAttributes(call), context: context)
         return try await wanted.plan()
@@ -137,7 +139,8 @@ private struct FileState {
         guard status.exists else {
             for folder in ancestors + [status] where !folder.exists {
                 let bits = attributes.newMode(isDirectory: true, umask: folder.umask)
-                commands.append(["mkdir", "--", folder.path])
+                // Another host's task may make the same folder at the same time, on a machine that both share.
+                commands.append(["mkdir", "-p", "--", folder.path])
                 commands += attributes.commands(for: folder.path, bits: attributes.mode == nil ? nil : bits)
             }
             changes.append(

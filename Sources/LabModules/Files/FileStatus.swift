@@ -55,8 +55,28 @@ extension ModuleContext {
     ///
     /// - Throws: `ModuleError` when the node cannot tell (no permission); `ConnectionError`.
     func status(of paths: [String], _ query: FileQuery = FileQuery()) async throws -> [FileStatus] {
-        guard !paths.isEmpty else { return [] }
-        let arguments = [query.followsLinks ? "y" : "n", query.checksum ?? "", query.details ? "y" : "n"] + paths
+        try await look(at: paths, query, wantsContents: false).found
+    }
+
+    /// Looks at one path of the node and reads the file there, in one round trip.
+    ///
+    /// - Returns: no bytes when there is nothing at the path.
+    /// - Throws: as `status`; `ConnectionError` of kind `fileRefused` for what is there and cannot be read.
+    func contents(of path: String, _ query: FileQuery) async throws -> (status: FileStatus, bytes: [UInt8]) {
+        let (found, bytes) = try await look(at: [path], query, wantsContents: true)
+        guard let status = found.first else { throw ModuleError("\(hostName) did not tell of \(path)") }
+        if !status.exists || status.kind == .regular && status.isReadable { return (status, bytes) }
+        // Says why not.
+        return (status, status.kind == .directory ? [] : try await connection().readFile(status.path, become: become))
+    }
+
+    /// - Parameter wantsContents: whether the last path's file follows the answers.
+    private func look(
+        at paths: [String], _ query: FileQuery, wantsContents: Bool
+    ) async throws -> (found: [FileStatus], contents: [UInt8]) {
+        guard !paths.isEmpty else { return ([], []) }
+        let flags = [query.followsLinks, query.details, wantsContents].map { $0 ? "y" : "n" }
+        let arguments = flags + [query.checksum ?? ""] + paths
         let result = try await connection().run(
             Command(.arguments(["/bin/sh", "-c", statusScript, "sh"] + arguments), become: become))
         guard result.exitStatus == 0 else {
@@ -64,11 +84,17 @@ extension ModuleContext {
                 "\(hostName) cannot look at \(paths.count == 1 ? paths[0] : "\(paths.count) files")",
                 notes: result.errorText.split(separator: "\n").prefix(5).map { Diagnostic.Note(String($0)) })
         }
-        let found = try StatusReader(hostName: hostName).read(result.outputText)
+        var answers = result.standardOutput[...]
+        var contents: [UInt8] = []
+        if wantsContents, let end = answers.firstRange(of: Array("\n.\n".utf8)) {
+            contents = Array(answers[end.upperBound...])
+            answers = answers[..<end.upperBound]
+        }
+        let found = try StatusReader(hostName: hostName).read(String(decoding: answers, as: UTF8.self))
         guard found.count == paths.count else {
             throw ModuleError("\(hostName) told of \(found.count) files when asked about \(paths.count)")
         }
-        return found
+        return (found, contents)
     }
 
     /// Looks at one path of the node.
@@ -81,10 +107,10 @@ extension ModuleContext {
 }
 
 /// Prints for every path a block of lines, each a letter and a value, ended by a dot. `stat` is GNU's and BusyBox's
-/// (`-c`) or BSD's (`-f`).
+/// (`-c`) or BSD's (`-f`). The last file itself follows where that is wanted.
 private let statusScript = #"""
-    follow=$1 algorithm=$2 details=$3
-    shift 3
+    follow=$1 details=$2 contents=$3 algorithm=$4
+    shift 4
     LC_ALL=C
     export LC_ALL
     link=
@@ -135,6 +161,7 @@ private let statusScript = #"""
         fi
         echo .
     done
+    if [ $contents = y ] && [ -f "$path" ] && [ -r "$path" ]; then cat -- "$path"; fi
     """#
 
 /// Reads what the script printed.

@@ -15,6 +15,8 @@ package struct LineInFileModule: Module {
 
     package init() {}
 
+    package func mayRepeat(_ call: ModuleCall) -> Bool { true }
+
     package func plan(_ call: ModuleCall, in context: ModuleContext) async throws -> Plan {
         let isPresent = call["state"]?.string != "absent"
         try check(call, isPresent: isPresent)

@@ -12,6 +12,8 @@ package struct ReplaceModule: Module {
 
     package init() {}
 
+    package func mayRepeat(_ call: ModuleCall) -> Bool { true }
+
     package func plan(_ call: ModuleCall, in context: ModuleContext) async throws -> Plan {
         let file = try await EditedFile(call, needsFile: true, in: context)
         let text = String(decoding: file.text.bytes, as: UTF8.self)

@@ -18,6 +18,8 @@ package struct TemplateModule: Module {
 
     package init() {}
 
+    package func mayRepeat(_ call: ModuleCall) -> Bool { true }
+
     package func plan(_ call: ModuleCall, in context: ModuleContext) async throws -> Plan {
         let written = call["src"]?.string ?? ""
         let source = try context.localFile(written, span: call.source["src"]?.span ?? call.span)

@@ -109,15 +109,15 @@ struct EditedFile: Sendable {
     /// - Throws: `ModuleError` when it is absent, or is a folder.
     init(_ call: ModuleCall, needsFile: Bool, in context: ModuleContext) async throws {
         path = call["path"]?.string ?? ""
-        status = try await context.status(of: path, FileQuery(followsLinks: true, checksum: "sha1"))
+        let (found, bytes) = try await context.contents(of: path, FileQuery(followsLinks: true, checksum: "sha1"))
+        status = found
         guard status.kind != .directory else { throw ModuleError("\(path) is a folder", span: call.span) }
         guard status.exists || !needsFile || call["create"]?.bool == true else {
             throw ModuleError(
                 "\(context.hostName) has no file \(path)", span: call.source["path"]?.span ?? call.span,
                 hint: "give create: true to make it", values: ["rc": 257])
         }
-        text = TextLines(
-            status.exists ? try await context.connection().readFile(status.path, become: context.become) : [])
+        text = TextLines(bytes)
     }
 
     /// The plan that turns the file as read into `edited`.

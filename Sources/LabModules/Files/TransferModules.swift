@@ -12,14 +12,13 @@ package struct SlurpModule: Module {
 
     package func apply(_ plan: Plan, for call: ModuleCall, in context: ModuleContext) async throws -> ModuleResult {
         let path = call["src"]?.string ?? ""
-        let status = try await context.status(of: path, FileQuery(followsLinks: true))
+        let (status, bytes) = try await context.contents(of: path, FileQuery(followsLinks: true))
         guard status.exists else {
             throw ModuleError(
                 "\(context.hostName) has no file \(path)", span: call.source["src"]?.span ?? call.span,
                 values: ["msg": .string("file not found: \(path)")])
         }
         guard status.kind != .directory else { throw ModuleError("\(path) is a folder", span: call.span) }
-        let bytes = try await context.connection().readFile(status.path, become: context.become)
         return ModuleResult(
             changed: false,
             values: ["content": .string(base64(bytes)), "encoding": "base64", "source": .string(status.path)])
@@ -37,6 +36,8 @@ package struct FetchModule: Module {
         ])
 
     package init() {}
+
+    package func mayRepeat(_ call: ModuleCall) -> Bool { true }
 
     package func plan(_ call: ModuleCall, in context: ModuleContext) async throws -> Plan {
         let path = call["src"]?.string ?? ""

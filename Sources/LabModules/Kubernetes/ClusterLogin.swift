@@ -2,16 +2,19 @@ import LabCore
 import LabKube
 import LabTransport
 import LabYAML
+import Synchronization
 
 /// A client of one cluster, kept for the run, and what the run has planned for the cluster so far.
 package actor ClusterSession: RunStorage.Resource {
     package nonisolated let client: KubeClient
     private var expected = ExpectedObjects()
     private var warnings: [String]
+    private let plugins: PluginVoice
 
-    init(client: KubeClient) {
+    init(client: KubeClient, plugins: PluginVoice) {
         self.client = client
         self.warnings = client.kubeconfig.warnings
+        self.plugins = plugins
     }
 
     /// What earlier tasks of the run bring, for tasks that are only planned.
@@ -20,13 +23,27 @@ package actor ClusterSession: RunStorage.Resource {
     /// Notes that these objects will be there from now on.
     package func expect(_ objects: [Value]) { expected.formUnion(ExpectedObjects(broughtBy: objects)) }
 
-    /// The warnings of the server and about the kubeconfig that were not shown yet.
+    /// The warnings of the server, of programs for credentials, and about the kubeconfig that were not shown yet.
     package func takeWarnings() -> [String] {
         defer { warnings = [] }
-        return warnings + client.takeWarnings()
+        return plugins.take() + warnings + client.takeWarnings()
     }
 
     package func close() async { await client.close() }
+}
+
+/// What programs for credentials wrote to their standard error, until somebody is told.
+final class PluginVoice: Sendable {
+    private let lines = Mutex<[String]>([])
+
+    func add(_ line: String) { lines.withLock { $0.append(line) } }
+
+    func take() -> [String] {
+        lines.withLock { lines in
+            defer { lines = [] }
+            return lines
+        }
+    }
 }
 
 /// Finds the kubeconfig on the node and opens the way to its API server through the node's connection.
@@ -38,44 +55,73 @@ package struct ClusterLogin: Sendable {
         .init("client_key", .path, aliases: ["key_file"]), .init("validate_certs", .bool, aliases: ["verify_ssl"]),
     ]
 
-    /// How the API server is reached from the laptop itself instead of through the node; a variable, set by `--kube-direct`.
-    private static let directVariable = "labctl_kube_direct"
+    /// The variables that say for a whole run how clusters are reached; the command line's options set them.
+    package enum Variable: String, CaseIterable, Sendable {
+        /// The API server is reached from the laptop itself instead of through the node (`--kube-direct`).
+        case isDirect = "labctl_kube_direct"
+        /// Programs that a kubeconfig names for credentials may be run on the laptop (`--kube-exec`).
+        case runsPlugins = "labctl_kube_exec"
+        /// The context for tasks that name none (`--kube-context`).
+        case context = "labctl_kube_context"
+        /// A kubeconfig on the laptop, for tasks that name none (`--kubeconfig`).
+        case kubeconfig = "labctl_kubeconfig"
+    }
 
     let call: ModuleCall
     let context: ModuleContext
+    /// The run's own kubeconfig and context count, where the call has none.
+    private let followsRun: Bool
 
-    package init(call: ModuleCall, context: ModuleContext) {
+    /// - Parameter followsRun: False for what somebody else's program does, which knows nothing of labctl's variables.
+    package init(call: ModuleCall, context: ModuleContext, followsRun: Bool = true) {
         self.call = call
         self.context = context
+        self.followsRun = followsRun
     }
 
     /// The session of this call's cluster, made at its first use in the run.
     ///
     /// - Throws: `ModuleError` when there is no kubeconfig or it cannot be used; `ConnectionError`.
     package func session() async throws -> ClusterSession {
-        let isDirect = try context.variable(Self.directVariable).map { $0 == true || $0 == "true" } ?? false
+        let isDirect = try flag(.isDirect)
         let names = [
             "kubeconfig", "context", "host", "api_key", "ca_cert", "client_cert", "client_key", "validate_certs",
         ]
         let chosen = names.map { call[$0]?.json() ?? "" }
         let surroundings = [
             environment("KUBECONFIG"), environment("K8S_AUTH_KUBECONFIG"), environment("K8S_AUTH_CONTEXT"),
-            context.become?.user, isDirect ? "direct" : nil,
+            context.become?.user, isDirect ? "direct" : nil, try flag(.runsPlugins) ? "plugins" : nil,
+            try text(.context), try text(.kubeconfig),
         ].map { $0 ?? "" }
         let key = (["kubernetes", context.hostName] + chosen + surroundings).joined(separator: "\u{0}")
         return try await context.shared.resource(key, as: ClusterSession.self) {
             do {
-                return ClusterSession(client: try await client(isDirect: isDirect))
+                let plugins = PluginVoice()
+                return ClusterSession(client: try await client(isDirect: isDirect, plugins), plugins: plugins)
             } catch let error as KubeError {
                 throw ModuleError(error)
             }
         }
     }
 
-    private func client(isDirect: Bool) async throws -> KubeClient {
-        let config = try await kubeconfig()
-        let opener = isDirect ? context.controller : try await context.connection()
-        return try KubeClient(config) { host, port in try await opener.openForward(host: host, port: port) }
+    private func client(isDirect: Bool, _ plugins: PluginVoice) async throws -> KubeClient {
+        let config = try await kubeconfig(plugins)
+        if isDirect {
+            let laptop = context.controller
+            return try KubeClient(config) { host, port in try await laptop.openForward(host: host, port: port) }
+        }
+        // Asked for anew each time: a session that was lost is another one afterwards.
+        let connection = context.connection
+        return try KubeClient(config) { host, port in try await connection().openForward(host: host, port: port) }
+    }
+
+    private func flag(_ variable: Variable) throws -> Bool {
+        try context.variable(variable.rawValue).map(truth) ?? false
+    }
+
+    private func text(_ variable: Variable) throws -> String? {
+        guard followsRun else { return nil }
+        return try context.variable(variable.rawValue)?.string.flatMap { $0.isEmpty ? nil : $0 }
     }
 
     private func environment(_ name: String) -> String? {
@@ -84,21 +130,47 @@ package struct ClusterLogin: Sendable {
 
     // MARK: The kubeconfig
 
-    private func kubeconfig() async throws -> Kubeconfig {
-        let connection = try await context.connection()
-        let become = context.become
-        let wanted = call["context"]?.string ?? environment("K8S_AUTH_CONTEXT")
+    private func kubeconfig(_ voice: PluginVoice) async throws -> Kubeconfig {
+        var become = context.become
+        var machine = context.connection
+        let wanted = try call["context"]?.string ?? text(.context) ?? environment("K8S_AUTH_CONTEXT")
         let document: SourceValue
         let path: String
+        /// Where the file is, when it is on the laptop.
+        var folder: String?
         if let host = call["host"]?.string, !host.isEmpty {
             (document, path) = (assembled(server: host), "<task>")
         } else if let given = call["kubeconfig"], given.map != nil {
             (document, path) = (SourceValue(given, span: call.source["kubeconfig"]?.span), "<task>")
+        } else if call["kubeconfig"] == nil, let own = try text(.kubeconfig) {
+            let laptop = context.controller
+            (machine, become) = ({ laptop }, nil)
+            path = own
+            folder = own.lastIndex(of: "/").map { $0 == own.startIndex ? "/" : String(own[..<$0]) } ?? ""
+            document = try await ownFile(own)
         } else {
-            (path, document) = try await find(connection)
+            (path, document) = try await find(try await machine())
         }
-        return try await Kubeconfig.resolve(document, path: path, context: wanted) { file in
-            try await connection.readFile(file, become: become)
+        var plugins: Kubeconfig.PluginPermission?
+        if try flag(.runsPlugins) {
+            plugins = Kubeconfig.PluginPermission(on: context.controller, folder: folder) { voice.add($0) }
+        }
+        return try await Kubeconfig.resolve(
+            document, path: path, context: wanted,
+            readFile: { [machine, become] file in
+                try await machine().readFile(file, become: become)
+            }, plugins: plugins)
+    }
+
+    /// A kubeconfig of the laptop's.
+    private func ownFile(_ path: String) async throws -> SourceValue {
+        do {
+            let bytes = try await context.controller.readFile(path, become: nil)
+            return try self.document(SourceFile(path: path, bytes: bytes, isSecret: true))
+        } catch let error as ConnectionError {
+            throw ModuleError(
+                "the kubeconfig \(path) on this machine cannot be read", notes: [Diagnostic.Note(error.message)],
+                hint: "look at --kubeconfig, or at the variable \(Variable.kubeconfig.rawValue)", failureClass: .input)
         }
     }
 
@@ -157,7 +229,9 @@ package struct ClusterLogin: Sendable {
                 let bytes = result.standardOutput
                 let end = bytes.firstIndex(of: 0x0A) ?? bytes.endIndex
                 let path = String(decoding: bytes[..<end], as: UTF8.self)
-                let file = SourceFile(path: "\(context.hostName):\(path)", bytes: Array(bytes[end...].dropFirst()))
+                let file = SourceFile(
+                    path: "\(context.hostName):\(path)", bytes: Array(bytes[end...].dropFirst()),
+                    isSecret: true)
                 return (path, try document(file))
             }
             for line in result.errorText.split(separator: "\n") {

@@ -57,6 +57,10 @@ private struct K8sQuery {
         guard wait.isWanted, !context.checkMode else {
             return try await client.discovery.find(apiVersion: apiVersion, kind: kind, refresh: true)
         }
+        if Discovery.isBuiltIn(apiVersion: apiVersion) {
+            return try await client.discovery.resource(
+                apiVersion: apiVersion, kind: kind, span: call.source["kind"]?.span)
+        }
         let deadline = ContinuousClock.now + wait.timeout
         while true {
             if let found = try await client.discovery.find(apiVersion: apiVersion, kind: kind, refresh: true) {

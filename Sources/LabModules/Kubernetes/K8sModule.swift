@@ -31,6 +31,8 @@ package struct K8sModule: Module {
         K8sValidation(call: call, scope: scope).diagnostics()
     }
 
+    package func mayRepeat(_ call: ModuleCall) -> Bool { true }
+
     package func plan(_ call: ModuleCall, in context: ModuleContext) async throws -> Plan {
         try await translatingErrors {
             let task = try await K8sTask(call, context: context, environment: environment)

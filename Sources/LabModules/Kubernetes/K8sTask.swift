@@ -10,6 +10,8 @@ struct K8sTask: Sendable {
     private let intents: [Intent]
     private let settings: ApplySettings
     private let wait: WaitSettings
+    /// The set that the objects become members of.
+    private let roleSet: RoleSet?
 
     init(_ call: ModuleCall, context: ModuleContext, environment: [String: String]) async throws {
         self.call = call
@@ -24,9 +26,16 @@ struct K8sTask: Sendable {
                 .text(Downloader.Request(url, span: span))
         }
         session = try await ClusterLogin(call: call, context: context).session()
-        intents = try Intents.read(
+        let intents = try Intents.read(
             manifests, defaultNamespace: call["namespace"]?.string ?? session.client.kubeconfig.namespace,
             keepsNulls: settings.method == .merge)
+        if call["state"] != "absent", case .serverSide = settings.method, let set = context.roleSet {
+            roleSet = set
+            self.intents = try set.inventory.set.labelled(intents)
+        } else {
+            roleSet = nil
+            self.intents = intents
+        }
     }
 
     /// The method and its settings, as kubernetes.core's parameters say.
@@ -35,13 +44,12 @@ struct K8sTask: Sendable {
         let serverSide = call["server_side_apply"]
         if call["apply"] == true || serverSide != nil {
             // Plain `apply` overwrites, as client-side apply does; `server_side_apply` says itself whether it may.
-            let isForced = serverSide == nil ? true : serverSide?["force_conflicts"].map(truth) ?? false
-            settings.method = .serverSide(force: isForced)
+            settings.method = .serverSide(force: try serverSide.map { try forces($0, call) } ?? true)
             if let manager = serverSide?["field_manager"]?.string, !manager.isEmpty { settings.fieldManager = manager }
             for key in serverSide?.map?.keys ?? [] where !["field_manager", "force_conflicts"].contains(key) {
+                let entry = call.source["server_side_apply"]?.entries?.first { $0.key == key }
                 throw ModuleError(
-                    "server_side_apply has no '\(key)'",
-                    span: call.source["server_side_apply"]?[key]?.span ?? call.span,
+                    "server_side_apply has no '\(key)'", span: entry?.keySpan ?? entry?.value.span ?? call.span,
                     hint: nearestName(to: key, among: ["field_manager", "force_conflicts"]).map {
                         "did you mean '\($0)'?"
                     },
@@ -59,6 +67,17 @@ struct K8sTask: Sendable {
         return settings
     }
 
+    private static func forces(_ serverSide: Value, _ call: ModuleCall) throws -> Bool {
+        guard let value = serverSide["force_conflicts"], !value.isNull else { return false }
+        guard case .success(.bool(let flag)) = ModuleSpecification.Parameter("force_conflicts", .bool).convert(value)
+        else {
+            throw ModuleError(
+                "force_conflicts must be a boolean, not \(value.json())",
+                span: call.source["server_side_apply"]?["force_conflicts"]?.span ?? call.span, failureClass: .input)
+        }
+        return flag
+    }
+
     // MARK: Applying
 
     struct ApplyWork: Sendable {
@@ -70,7 +89,7 @@ struct K8sTask: Sendable {
 
     func planApply() async throws -> Plan {
         let engine = ApplyEngine(client: session.client, settings: settings, progress: context.progress)
-        let plan = try await engine.plan(intents, expected: await session.expectedObjects)
+        let plan = try await planned(by: engine)
         // A task that is only checked fails while the webhook does not answer: that is what it asks (`until`).
         if context.checkMode, let item = plan.items.first(where: \.isWebhookMissing),
             case .unchecked(let why) = item.action
@@ -89,7 +108,32 @@ struct K8sTask: Sendable {
             notes: plan.notes, warnings: await session.takeWarnings(), payload: ApplyWork(plan: plan, task: self))
     }
 
+    /// The engine's plan; for members of a set also what the set has to say of it.
+    private func planned(by engine: ApplyEngine) async throws -> ApplyPlan {
+        let expected = await session.expectedObjects
+        guard let roleSet else { return try await engine.plan(intents, expected: expected) }
+        let plan: ApplyPlan
+        do {
+            plan = try await engine.plan(intents, expected: expected)
+        } catch let error as KubeError where error.kind == .fieldConflict {
+            // Whose set it is says more than whose field.
+            try await refuseMembersOfOthers(zip(intents, engine.live(intents)).map { ($0, $1) })
+            throw error
+        }
+        try await refuseMembersOfOthers(plan.items.map { ($0.intent, $0.live) })
+        try await roleSet.refuseLosses(of: plan, in: session)
+        await roleSet.inventory.note(plan, in: session, isCheck: context.checkMode)
+        return plan
+    }
+
+    private func refuseMembersOfOthers(_ objects: [(intent: Intent, live: Value?)]) async throws {
+        guard let roleSet else { return }
+        try await ApplySetStore(client: session.client, set: roleSet.inventory.set).refuseMembersOfOthers(
+            objects.compactMap { object in object.live.map { (object.intent, $0) } })
+    }
+
     private func apply(_ plan: ApplyPlan) async throws -> ModuleResult {
+        try await roleSet?.inventory.record(in: session)
         let engine = ApplyEngine(client: session.client, settings: settings, progress: context.progress)
         let applied = try await engine.apply(plan, expected: await session.expectedObjects)
         var objects = applied.map(\.object)

@@ -28,7 +28,11 @@ package struct KubectlInsight: CommandInsight {
         _ command: ObservedCommand, in context: ModuleContext
     ) async throws -> (any CommandObservation)? {
         guard let subject = try await subject(command, in: context) else { return nil }
-        return KubectlObservation(subject: subject, before: try await subject.objects())
+        return KubectlObservation(
+            subject: subject, before: try await subject.objects(),
+            contests: try await context.shared.resource(
+                "fields that two writers fix on \(context.hostName)", as: Contests.self
+            ) { Contests() })
     }
 
     /// What a command applies, or nil where that cannot be known: then it is reported as other commands are.
@@ -39,7 +43,7 @@ package struct KubectlInsight: CommandInsight {
             if let path = kubectl.kubeconfig { arguments["kubeconfig"] = .string(path) }
             if let name = kubectl.context { arguments["context"] = .string(name) }
             let call = ModuleCall(arguments: arguments, source: SourceValue([:]))
-            let session = try await ClusterLogin(call: call, context: context).session()
+            let session = try await ClusterLogin(call: call, context: context, followsRun: false).session()
             var manifests: [Manifest] = []
             for file in kubectl.files { manifests += try await read(file, command, in: context) }
             let namespace = kubectl.namespace ?? session.client.kubeconfig.namespace
@@ -93,20 +97,45 @@ struct KubectlSubject: Sendable {
             throw ModuleError(error)
         }
     }
+}
 
-    /// The fields that the manifest fixes although a controller replaces them, with their objects.
-    var contested: [String] {
-        intents.flatMap { intent in
-            KeptFields.candidates(of: intent.object).filter { $0.hasSuffix("caBundle") }
-                .map { "\($0) of \(intent.reference)" }
+/// A field that the manifest fixes although a controller replaces it.
+private struct Contest: Sendable, Hashable {
+    /// `.spec.conversion.webhook.clientConfig.caBundle of CustomResourceDefinition bgppeers.metallb.io`.
+    let field: String
+    /// Who replaces it; nil where nobody has yet.
+    let owner: String?
+}
+
+/// The fields that two writers were seen to fix in this run.
+///
+/// That a run of kubectl wrote nothing proves nothing about them: their controller may only not have come to it yet.
+private actor Contests: RunStorage.Resource {
+    private var seen: Set<String> = []
+    private var owners: [String: String] = [:]
+
+    func note(_ contests: [Contest]) {
+        for contest in contests {
+            seen.insert(contest.field)
+            if let owner = contest.owner { owners[contest.field] = owner }
         }
     }
+
+    /// One of these that was noted before in the run.
+    func first(of contests: [Contest]) -> Contest? {
+        contests.first { seen.contains($0.field) }.map {
+            Contest(field: $0.field, owner: $0.owner ?? owners[$0.field])
+        }
+    }
+
+    func close() async {}
 }
 
 /// What the objects were before a `kubectl apply`, to be compared with what they are after it.
 private struct KubectlObservation: CommandObservation {
     let subject: KubectlSubject
     let before: [Value?]
+    let contests: Contests
 
     func conclude(_ result: CommandResult) async throws -> CommandEffect {
         // The command may have brought kinds that were not served before.
@@ -114,26 +143,60 @@ private struct KubectlObservation: CommandObservation {
         let after = try await subject.objects()
         var changes: [Change] = []
         var notes: [String] = []
+        var contested: [Contest] = []
         for (index, intent) in subject.intents.enumerated() {
             guard let new = after[index] else { continue }
+            contested += contestedFields(of: intent, before[index] ?? new)
             guard let old = before[index] else {
                 changes.append(Change(.create, "\(intent.reference)"))
                 continue
             }
             guard hasMoved(old, new) else { continue }
-            let fields = FieldDiff.changes(from: old, to: new)
-            changes.append(
-                Change(
-                    .update, "\(intent.reference)",
-                    fields: fields.map { .init($0.path, before: $0.before, after: $0.after, owner: $0.owner) }))
+            var replaced: [String] = []
+            let fields = fields(of: intent, from: old, to: new, &replaced)
+            changes.append(Change(.update, "\(intent.reference)", fields: fields))
             for field in fields {
                 guard let owner = field.owner, !owner.contains(subject.command.manager) else { continue }
                 notes.append("kubectl wrote over \(field.path) of \(intent.reference), which \(owner) had set")
             }
+            notes += replaced
         }
         var effect = CommandEffect(changed: !changes.isEmpty, changes: changes, notes: notes)
-        effect.proof = proof(changed: !changes.isEmpty, succeeded: result.exitStatus == 0)
+        effect.proof = await proof(
+            changed: !changes.isEmpty, succeeded: result.exitStatus == 0, contested: contested)
         return effect
+    }
+
+    /// The fields that kubectl changed, also those that their controller has replaced again before anybody looked.
+    private func fields(
+        of intent: Intent, from old: Value, to new: Value, _ notes: inout [String]
+    ) -> [Change.Field] {
+        var fields = FieldDiff.changes(from: old, to: new).map {
+            Change.Field($0.path, before: $0.before, after: $0.after, owner: $0.owner)
+        }
+        for candidate in KeptFields.candidates(of: intent.object) {
+            let path = FieldPath(parsing: candidate)
+            let wanted = intent.object[field: path]
+            guard old[field: path] != wanted, new[field: path] != wanted else { continue }
+            let owner = ManagedFields(of: old).owners(of: path, in: old).map(\.description).joined(separator: ", ")
+            fields.removeAll { $0.path == candidate }
+            fields.append(
+                Change.Field(
+                    candidate, before: old[field: path], after: wanted, owner: owner.isEmpty ? nil : owner))
+            let again = ManagedFields(of: new).owners(of: path, in: new).first?.manager ?? "its controller"
+            notes.append("\(again) has replaced \(candidate) of \(intent.reference) again already")
+        }
+        return fields
+    }
+
+    /// The fields that the manifest fixes although a controller replaces them.
+    private func contestedFields(of intent: Intent, _ live: Value) -> [Contest] {
+        KeptFields.candidates(of: intent.object).filter { $0.hasSuffix("caBundle") }.map { field in
+            let owners = ManagedFields(of: live).owners(of: FieldPath(parsing: field), in: live)
+            return Contest(
+                field: "\(field) of \(intent.reference)",
+                owner: owners.first { $0.manager != subject.command.manager }?.manager)
+        }
     }
 
     /// Whether kubectl wrote the object: status and controllers move its resource version too.
@@ -149,13 +212,27 @@ private struct KubectlObservation: CommandObservation {
         }
     }
 
-    private func proof(changed: Bool, succeeded: Bool) -> ModuleResult.ProofClaim {
+    private func proof(
+        changed: Bool, succeeded: Bool, contested: [Contest]
+    ) async -> ModuleResult.ProofClaim {
         guard succeeded else { return .unproved(reason: "kubectl failed") }
-        guard changed else { return .proved(by: "no object that it names was written") }
-        if let field = subject.contested.first {
+        guard changed else {
+            guard let contest = await contests.first(of: contested) else {
+                return .proved(by: "no object that it names was written")
+            }
             return .unproved(
-                reason: "the manifest fixes \(field), which its controller replaces: each apply writes it back and the "
-                    + "controller replaces it again; the k8s module leaves such a field to its controller")
+                reason: "no object was written this time, since \(contest.owner ?? "its controller") has not yet "
+                    + "replaced \(contest.field) again, which the manifest fixes; then the next apply writes it back")
+        }
+        await contests.note(contested)
+        if let contest = contested.first(where: { $0.owner != nil }) ?? contested.first {
+            let owner = contest.owner.map { " (it writes as \($0))" } ?? ""
+            return .unproved(
+                reason:
+                    "the manifest fixes \(contest.field), which its controller replaces\(owner): two writers of one "
+                    + "field, so each apply writes it back and the controller replaces it again, for ever. The metallb "
+                    + "role that labctl has applies the manifest with the k8s module instead, which leaves such a "
+                    + "field to its controller")
         }
         return .unproved(reason: "only another run of kubectl apply can show that it changes nothing")
     }

@@ -1,3 +1,5 @@
+import LabCore
+
 /// One entry of an `IPAddressPool`'s `addresses`: a CIDR block or `FROM-TO`.
 package struct AddressRange: Sendable, Hashable {
     /// As written.
@@ -75,26 +77,4 @@ private func trimmed(_ text: Substring) -> Substring {
     while let first = text.first, blanks.contains(first) { text.removeFirst() }
     while let last = text.last, blanks.contains(last) { text.removeLast() }
     return text
-}
-
-/// The text in double quotes as Go's `%q` prints it, for the sentences that are MetalLB's.
-func goQuoted(_ text: some StringProtocol) -> String {
-    var quoted = "\""
-    for scalar in text.unicodeScalars {
-        switch scalar {
-        case "\"": quoted += "\\\""
-        case "\\": quoted += "\\\\"
-        case "\n": quoted += "\\n"
-        case "\r": quoted += "\\r"
-        case "\t": quoted += "\\t"
-        default:
-            if scalar.value < 0x20 || scalar.value == 0x7F {
-                let digits = String(scalar.value, radix: 16)
-                quoted += "\\x" + (digits.count == 1 ? "0" : "") + digits
-            } else {
-                quoted.unicodeScalars.append(scalar)
-            }
-        }
-    }
-    return quoted + "\""
 }

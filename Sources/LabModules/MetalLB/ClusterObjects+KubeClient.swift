@@ -21,11 +21,19 @@ extension KubeClient: ClusterObjects {
     }
 
     package func create(_ kind: ClusterKind, _ object: Value) async throws {
+        try await create(kind, object, dryRun: false)
+    }
+
+    package func tryOut(_ kind: ClusterKind, _ object: Value) async throws {
+        try await create(kind, object, dryRun: true)
+    }
+
+    private func create(_ kind: ClusterKind, _ object: Value, dryRun: Bool) async throws {
         _ = try await create(
             object, discovery.resource(apiVersion: kind.apiVersion, kind: kind.kind),
             reference: reference(
                 kind, namespace: object[["metadata", "namespace"]]?.string, name: object.objectName),
-            fieldManager: Self.fieldManager, dryRun: false)
+            fieldManager: Self.fieldManager, dryRun: dryRun)
     }
 
     package func merge(_ kind: ClusterKind, namespace: String?, name: String, patch: Value) async throws {

@@ -13,6 +13,9 @@ package protocol ClusterObjects: Sendable {
 
     func create(_ kind: ClusterKind, _ object: Value) async throws
 
+    /// Asks the server, and the webhooks of the kind, about an object that is not made.
+    func tryOut(_ kind: ClusterKind, _ object: Value) async throws
+
     /// A merge patch (RFC 7386).
     func merge(_ kind: ClusterKind, namespace: String?, name: String, patch: Value) async throws
 

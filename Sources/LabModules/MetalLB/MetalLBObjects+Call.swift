@@ -8,16 +8,35 @@ extension MetalLBObjects {
         guard call["state"]?.string ?? "present" == "present" else { return [] }
         let isRendered = call["template"].map { !$0.isNull } ?? false
         let objects = manifests.filter { isConfiguration($0.value) }.map { manifest in
-            SourceValue(manifest.value, at: manifest.source, isRendered: isRendered, in: scope)
+            SourceValue(
+                manifest.value, at: manifest.source, isRendered: isRendered, in: scope,
+                owner: manifest.value[["metadata", "name"]]?.string)
         }
         guard !objects.isEmpty else { return [] }
         let namespaced = call["namespace"].map { namespace in objects.map { $0.inNamespace(namespace) } } ?? objects
-        let cluster = "\(call["kubeconfig"]?.json() ?? "") \(call["context"]?.string ?? "")"
-        return check(namespaced, scope: scope, cluster: cluster, near: call.span)
+        return check(namespaced, scope: scope, cluster: cluster(of: call), near: call.span)
+    }
+
+    /// Takes note of a manifest that is not downloaded yet: upstream's names of its files tell how it speaks BGP.
+    ///
+    /// - Returns: whether it is one of upstream's manifests, which bring no pool and no advertisement.
+    static func expectManifest(of call: ModuleCall, in scope: ValidationScope) -> Bool {
+        guard let name = call["src"]?.string?.split(separator: "/").last, name.hasSuffix(".yaml"),
+            let implementation: BGPImplementation = name.hasPrefix("metallb-frr")
+                ? .frr : name.hasPrefix("metallb-native") ? .native : nil
+        else { return false }
+        scope.record?.update("metallb", initial: MetalLBTally()) { tally in
+            tally.note(implementation, cluster: "\(scope.hostName) \(cluster(of: call))")
+        }
+        return true
+    }
+
+    private static func cluster(of call: ModuleCall) -> String {
+        "\(call["kubeconfig"]?.json() ?? "") \(call["context"]?.string ?? "")"
     }
 
     private static func isConfiguration(_ object: Value) -> Bool {
-        object["apiVersion"]?.string?.hasPrefix("metallb.io/") == true
+        object["apiVersion"]?.string?.hasPrefix("metallb.io/") == true || BGPImplementation(ofDeployment: object) != nil
             || object["items"]?.list?.contains(where: isConfiguration) == true
     }
 }
@@ -25,34 +44,44 @@ extension MetalLBObjects {
 extension SourceValue {
     /// A rendered value with the places of what it was rendered from.
     ///
-    /// A text that a template made is shown where a variable holds it; its own place, in the template or in the task that
-    /// uses it, is only the second best. So it is with an empty list, which is known by the name that it has.
+    /// What a template made is shown where a variable holds it; its own place, in the template or in the task that uses
+    /// it, is only the second best. A value is known by its key and the name of the object, or of the element of a list,
+    /// that it belongs to (`owner`), a text by itself, and an empty list by the name that it has.
     fileprivate init(
-        _ value: Value, at source: SourceValue?, isRendered: Bool, in scope: ValidationScope, key: String? = nil
+        _ value: Value, at source: SourceValue?, isRendered: Bool, in scope: ValidationScope, key: String? = nil,
+        owner: String? = nil
     ) {
+        let isTemplate = isRendered || source == nil
+        func place() -> SourceSpan? {
+            guard isTemplate, let key, let owner else { return nil }
+            // The shipped role's name for it.
+            return scope.spanOfEntry(key, owner) ?? (key == "ipAddressPools" ? scope.spanOfEntry("pools", owner) : nil)
+        }
         switch value {
         case .map(let entries):
             let written = source?.entries ?? []
+            let owner = entries["name"]?.string ?? owner
             let placed = entries.map { key, value in
                 let entry = written.first { $0.key == key }
                 return Entry(
                     key: key, keySpan: entry?.keySpan ?? source?.span,
-                    value: SourceValue(value, at: entry?.value, isRendered: isRendered, in: scope, key: key))
+                    value: SourceValue(
+                        value, at: entry?.value, isRendered: isRendered, in: scope, key: key, owner: owner))
             }
             self.init(.map(placed), span: source?.span)
         case .list([]) where isRendered || source?.list == nil:
-            self.init(.list([]), span: key.flatMap(scope.spanOfEmptyList) ?? source?.span)
+            self.init(.list([]), span: place() ?? key.flatMap(scope.spanOfEmptyList) ?? source?.span)
         case .list(let items):
             let written = source?.list ?? []
             let placed = items.enumerated().map { index, item in
                 SourceValue(
                     item, at: written.indices.contains(index) ? written[index] : source, isRendered: isRendered,
-                    in: scope)
+                    in: scope, owner: owner)
             }
-            self.init(.list(placed), span: source?.span)
+            self.init(.list(placed), span: place() ?? source?.span)
         case .string(let text) where isRendered || source?.string != text:
-            self.init(.string(text), span: scope.spanOfText(text) ?? source?.span)
-        default: self.init(value, span: source?.span)
+            self.init(.string(text), span: place() ?? scope.spanOfText(text) ?? source?.span)
+        default: self.init(value, span: place() ?? source?.span)
         }
     }
 

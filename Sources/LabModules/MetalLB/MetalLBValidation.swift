@@ -10,7 +10,8 @@ extension MetalLBObjects {
     ) -> [Diagnostic] {
         var configuration = MetalLBObjects()
         let own = configuration.add(objects, in: scope, near: near)
-        return own + configuration.overlaps() + configuration.unannounced()
+        return own + configuration.overlaps() + configuration.conflicts() + configuration.unannounced()
+            + configuration.dangling()
     }
 
     /// As `validate` of values with places, for rendered objects.
@@ -126,13 +127,18 @@ struct MetalLBTally: ValidationTally {
         clusters[cluster, default: MetalLBObjects()].add(objects, in: scope, near: near)
     }
 
+    /// Takes note of how the MetalLB speaks BGP that a manifest installs.
+    mutating func note(_ implementation: BGPImplementation, cluster: String) {
+        clusters[cluster, default: MetalLBObjects()].implementation = implementation
+    }
+
     func finish(isComplete: Bool) -> [Diagnostic] {
         var found: OrderedSet<Diagnostic> = []
         for configuration in clusters.values {
-            found.append(contentsOf: configuration.overlaps())
+            found.append(contentsOf: configuration.overlaps() + configuration.conflicts())
             // What another call may bring is not missing; and an advertisement alone is for pools of an earlier run.
             guard isComplete, !configuration.pools.isEmpty else { continue }
-            found.append(contentsOf: configuration.unannounced())
+            found.append(contentsOf: configuration.unannounced() + configuration.dangling())
         }
         return Array(found)
     }

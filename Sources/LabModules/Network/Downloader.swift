@@ -3,6 +3,7 @@ import LabCore
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import NIOSSL
 
 /// Downloads files to the laptop: over http and https (redirects, proxies), or from `file://`.
 package struct Downloader: Sendable {
@@ -49,7 +50,8 @@ package struct Downloader: Sendable {
     private let progress: @Sendable (String) -> Void
 
     /// - Parameters:
-    ///   - environment: where `http_proxy`, `https_proxy` and `no_proxy` are looked up.
+    ///   - environment: where `http_proxy`, `https_proxy` and `no_proxy` are looked up, and `SSL_CERT_FILE`: the CAs to
+    ///     trust instead of the system's, as curl, OpenSSL and Go have it.
     ///   - progress: gets a line now and then: `downloading metallb-native.yaml: 40 of 72 KB`.
     package init(
         environment: [String: String], progress: @escaping @Sendable (String) -> Void = { _ in }
@@ -84,9 +86,12 @@ package struct Downloader: Sendable {
         return download
     }
 
-    /// Downloads a small text (a list of checksums), at most 1 MiB.
-    package func text(_ request: Request) async throws -> String {
+    /// Downloads a text to memory: a manifest, a list of checksums.
+    ///
+    /// - Parameter limit: how large it may be, in bytes.
+    package func text(_ request: Request, limit: Int = 16 << 20) async throws -> String {
         var sink = Sink(file: nil, algorithm: .sha256)
+        sink.limit = limit
         _ = try await receive(request, into: &sink)
         return String(decoding: sink.bytes, as: UTF8.self)
     }
@@ -111,8 +116,11 @@ package struct Downloader: Sendable {
         } catch {
             throw ModuleError(
                 "cannot download \(address.text)", span: request.span,
-                notes: [Diagnostic.Note(explanation(error, host: address.host))],
-                hint: "is the network there, and is a proxy needed (http_proxy, https_proxy)?", isTransient: true)
+                notes: [Diagnostic.Note(explanation(error, address, request))],
+                hint: error is NIOSSLError
+                    ? "name the file of its CA in SSL_CERT_FILE, if that is one of your own"
+                    : "is the network there, and is a proxy needed (http_proxy, https_proxy)?",
+                isTransient: !(error is NIOSSLError))
         }
     }
 
@@ -122,7 +130,7 @@ package struct Downloader: Sendable {
         var address = start
         for _ in 0...10 {
             let client = HTTPClient(
-                eventLoopGroupProvider: .singleton, configuration: configuration(for: address, request))
+                eventLoopGroupProvider: .singleton, configuration: try configuration(for: address, request))
             let next: WebAddress?
             do {
                 next = try await exchange(
@@ -186,13 +194,27 @@ package struct Downloader: Sendable {
         return nil
     }
 
-    private func configuration(for address: WebAddress, _ request: Request) -> HTTPClient.Configuration {
+    private func configuration(
+        for address: WebAddress, _ request: Request
+    ) throws(ModuleError) -> HTTPClient.Configuration {
         let limit = TimeAmount(request.timeout)
         var configuration = HTTPClient.Configuration(
             redirectConfiguration: .disallow, timeout: .init(connect: limit, read: limit))
         configuration.httpVersion = .http1Only
         // One refusal is an answer; without this the client would go on trying for the whole time limit.
         configuration.connectionPool.retryConnectionEstablishment = false
+        if let file = environment["SSL_CERT_FILE"], !file.isEmpty, address.scheme == "https" {
+            var tls = TLSConfiguration.makeClientConfiguration()
+            // Read here: the TLS library would only say that it failed.
+            guard let bytes = try? LocalFiles.read(file), let trusted = try? NIOSSLCertificate.fromPEMBytes(bytes)
+            else {
+                throw ModuleError(
+                    "cannot download \(address.text): SSL_CERT_FILE names \(file), which holds no certificates",
+                    span: request.span, hint: "it has to be a file of CA certificates in PEM")
+            }
+            tls.trustRoots = .certificates(trusted)
+            configuration.tlsConfiguration = tls
+        }
         if request.usesProxy, let proxy = ProxySettings(environment: environment).proxy(for: address) {
             configuration.proxy =
                 proxy.user.map {
@@ -204,8 +226,17 @@ package struct Downloader: Sendable {
         return configuration
     }
 
-    private func explanation(_ error: any Error, host: String) -> String {
-        switch error {
+    private func explanation(_ error: any Error, _ address: WebAddress, _ request: Request) -> String {
+        let host = address.host
+        let proxy = request.usesProxy ? ProxySettings(environment: environment).proxy(for: address) : nil
+        let proxyName = proxy.map { "the proxy \($0.host):\($0.port)" } ?? "the proxy"
+        return switch error {
+        case let error as HTTPClientError where error == .proxyAuthenticationRequired:
+            "\(proxyName) wants a user and a password: http://USER:PASSWORD@HOST:PORT"
+        case let error as HTTPClientError where error == .invalidProxyResponse:
+            "\(proxyName) does not connect to \(host):\(address.port)"
+        case is NIOSSLError:
+            "the certificate of \(host) is not trusted (\(environment["SSL_CERT_FILE"] ?? "the system's CAs"))"
         case let error as HTTPClientError where error == .connectTimeout: "\(host) does not answer"
         case let error as HTTPClientError where error == .readTimeout: "\(host) stopped sending"
         case let error as HTTPClientError where error == .remoteConnectionClosed: "\(host) closed the connection"
@@ -231,6 +262,8 @@ private struct Sink {
     /// The contents, where no file takes them.
     var bytes: [UInt8] = []
     var size = 0
+    /// How many bytes may come where no file takes them.
+    var limit = Int.max
     private var digest: RunningChecksum
     private var sha1 = RunningChecksum(.sha1)
     private var md5 = RunningChecksum(.md5)
@@ -243,7 +276,9 @@ private struct Sink {
     mutating func write(_ piece: [UInt8]) throws(ModuleError) {
         size += piece.count
         guard let file else {
-            guard size <= 1 << 20 else { throw ModuleError("the list of checksums is larger than 1 MiB") }
+            guard size <= limit else {
+                throw ModuleError("the download is larger than the \(limit >> 20) MiB that it may have")
+            }
             bytes += piece
             return
         }

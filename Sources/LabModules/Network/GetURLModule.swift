@@ -30,6 +30,8 @@ package struct GetURLModule: Module {
     /// - Parameter environment: of this process; proxies and the folder for temporary files are looked up in it.
     package init(environment: [String: String]) { self.environment = environment }
 
+    package func mayRepeat(_ call: ModuleCall) -> Bool { true }
+
     package func plan(_ call: ModuleCall, in context: ModuleContext) async throws -> Plan {
         let job = try await DownloadJob(call, in: context, environment: environment)
         var values = job.values
@@ -138,7 +140,7 @@ private struct DownloadJob: Sendable {
         if WebAddress(digest) != nil || digest.hasPrefix("file://") {
             var listRequest = request
             listRequest.url = digest
-            let list = try await downloader.text(listRequest)
+            let list = try await downloader.text(listRequest, limit: 1 << 20)
             let wanted = WebAddress(request.url)?.fileName ?? baseName(of: request.url)
             guard let found = digestOf(wanted, in: list) else {
                 throw ModuleError("\(digest) has no checksum for \(wanted)", span: span)

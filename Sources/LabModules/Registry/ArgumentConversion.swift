@@ -37,10 +37,7 @@ extension ModuleSpecification {
                 }
                 converted[parameter.name] = value
             case .failure(let mismatch):
-                mistakes.append(
-                    Diagnostic(
-                        "'\(key)' of \(shortName) must be \(parameter.kind.description), not \(mismatch.found)",
-                        span: place?.value.span ?? span))
+                mistakes.append(self.mismatch(key, parameter, mismatch, span: place?.value.span ?? span))
             }
         }
         for parameter in parameters where converted[parameter.name] == nil {
@@ -52,6 +49,21 @@ extension ModuleSpecification {
         }
         guard mistakes.isEmpty else { throw ModuleError(mistakes, failureClass: .input) }
         return converted
+    }
+
+    /// What is wrong with the kind of an argument that holds no template; nil when nothing is.
+    package func mismatch(of argument: SourceValue.Entry) -> Diagnostic? {
+        guard let parameter = parameter(named: argument.key), !argument.value.isNull,
+            case .failure(let mismatch) = parameter.convert(argument.value.value)
+        else { return nil }
+        return self.mismatch(argument.key, parameter, mismatch, span: argument.value.span)
+    }
+
+    private func mismatch(
+        _ key: String, _ parameter: Parameter, _ mismatch: ArgumentMismatch, span: SourceSpan?
+    ) -> Diagnostic {
+        Diagnostic(
+            "'\(key)' of \(shortName) must be \(parameter.kind.description), not \(mismatch.found)", span: span)
     }
 
     /// What is told about a parameter that the module does not have.

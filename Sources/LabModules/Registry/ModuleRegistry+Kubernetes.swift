@@ -7,6 +7,7 @@ extension ModuleRegistry {
         registry.register(K8sModule(environment: environment))
         registry.register(K8sInfoModule())
         registry.register(VerifyModule())
+        registry.register(PreflightModule())
         return registry
     }
 }

@@ -16,9 +16,9 @@ package struct ModuleRegistry: Sendable {
     package static func builtIn(environment: [String: String]) -> ModuleRegistry {
         ModuleRegistry([
             CommandModule(.command), CommandModule(.shell), CommandModule(.raw), CopyModule(), FileModule(),
-            TemplateModule(), StatModule(), LineInFileModule(), BlockInFileModule(), WaitForModule(),
-            GetURLModule(environment: environment),
-            DebugModule(), AssertModule(), FailModule(), SetFactModule(), PingModule(), MetaModule(),
+            TemplateModule(), StatModule(), LineInFileModule(), BlockInFileModule(), ReplaceModule(),
+            SlurpModule(), FetchModule(), TempfileModule(), WaitForModule(), GetURLModule(environment: environment),
+            DebugModule(), AssertModule(), FailModule(), SetFactModule(), PingModule(), PauseModule(), MetaModule(),
             IncludeVarsModule(),
         ])
     }
@@ -70,43 +70,5 @@ package struct ModuleRegistry: Sendable {
     ) throws(ModuleError) -> ModuleCall {
         let converted = try module.specification.convert(arguments, source: source, span: span)
         return ModuleCall(arguments: converted, freeForm: freeForm, source: source, span: span)
-    }
-
-    /// The mistakes that can be seen in a task's named arguments before anything is rendered: an unknown module, unknown
-    /// and missing parameters, and constants of a wrong kind.
-    package func check(module name: String, arguments: SourceValue, span: SourceSpan?) -> [Diagnostic] {
-        guard let specification = modules[name]?.specification else { return [unknownModule(name, span: span)] }
-        return specification.mistakes(in: arguments.value.map ?? [:], source: arguments, span: span)
-    }
-}
-
-extension ModuleSpecification {
-    /// As `convert`, for values that may hold templates: what is only known after rendering is not judged.
-    fileprivate func mistakes(in written: ValueMap, source: SourceValue, span: SourceSpan?) -> [Diagnostic] {
-        var known: ValueMap = [:]
-        var mistakes: [Diagnostic] = []
-        var templated: Set<String> = []
-        for (key, value) in written {
-            if value.string.map({ $0.contains("{{") || $0.contains("{%") }) == true {
-                if let parameter = parameter(named: key) {
-                    templated.insert(parameter.name)
-                } else if !takesAnyParameter {
-                    mistakes.append(
-                        unknownParameter(key, span: source.entries?.first { $0.key == key }?.keySpan ?? span))
-                }
-            } else {
-                known[key] = value
-            }
-        }
-        var relaxed = self
-        for index in relaxed.parameters.indices where templated.contains(relaxed.parameters[index].name) {
-            relaxed.parameters[index].isRequired = false
-        }
-        do {
-            _ = try relaxed.convert(known, source: source, span: span)
-        } catch {
-            mistakes += error.diagnostics
-        }
-        return mistakes
     }
 }

@@ -11,7 +11,7 @@ extension Cluster {
         for configuration in configurations {
             for webhook in configuration.object["webhooks"]?.list ?? []
             where concerns(webhook, endpoint.resource, operation, object) {
-                try call(webhook, object, live: live, endpoint.resource, operation)
+                try call(webhook, object, endpoint.resource, operation)
             }
         }
     }
@@ -33,7 +33,7 @@ extension Cluster {
     }
 
     private func call(
-        _ webhook: Value, _ object: Value, live: Value?, _ resource: APIResource, _ operation: String
+        _ webhook: Value, _ object: Value, _ resource: APIResource, _ operation: String
     ) throws(APIStatus) {
         let name = webhook["name"]?.string ?? ""
         do {
@@ -51,14 +51,48 @@ extension Cluster {
                 "failed calling webhook \"\(name)\": failed to call webhook: Post \"\(url)?timeout=\(seconds)s\": "
                     + error.text)
         }
-        let verdict = metalLB.verdict(
-            on: object, live: live, resource, operation,
-            path: webhook[path: ["clientConfig", "service", "path"]]?.string,
-            pools: store.list("metallb.io/ipaddresspools", namespace: nil).map(\.object),
-            advertisements: store.list("metallb.io/l2advertisements", namespace: nil).map(\.object))
+        let verdict =
+            operation == "DELETE"
+            ? (resource.plural == "bfdprofiles" ? refusalToRemove(bfdProfile: object.objectName) : nil)
+            : metalLB.verdict(
+                on: object, resource, operation,
+                pools: store.list("metallb.io/ipaddresspools", namespace: nil).map(\.object),
+                bgp: simulatedBGP(with: object, resource))
         if let refusal = verdict {
             throw APIStatus(403, "Forbidden", "admission webhook \"\(name)\" denied the request: \(refusal)")
         }
+    }
+
+    /// Asks MetalLB's conversion webhook for an object in another version.
+    func convert(_ object: Value, to version: String, _ definition: String) throws(APIStatus) -> Value {
+        let key = ObjectKey(
+            resource: "apiextensions.k8s.io/customresourcedefinitions", namespace: "", name: definition)
+        let webhook = store[key]?[path: ["spec", "conversion", "webhook"]] ?? .null
+        guard definition == SimulatedMetalLB.peerDefinition else {
+            throw .notModelled("conversion of \(definition) by a webhook")
+        }
+        let service = webhook[path: ["clientConfig", "service"]] ?? .null
+        let start =
+            "conversion webhook for \(object["apiVersion"]?.string ?? ""), Kind=\(object["kind"]?.string ?? "") failed: "
+            + "Post \"https://\(service["name"]?.string ?? "").\(service["namespace"]?.string ?? "").svc:"
+            + "\(service["port"]?.int ?? 443)\(service["path"]?.string ?? "")?timeout=30s\": "
+        do {
+            try reach(webhook)
+        } catch {
+            throw .internalError(start + error.text)
+        }
+        guard webhook[path: ["clientConfig", "caBundle"]]?.string == metalLB.certificate else {
+            throw .internalError(
+                start + "tls: failed to verify certificate: x509: certificate signed by unknown authority")
+        }
+        var converted = object
+        converted["apiVersion"] = .string(version)
+        if version == "metallb.io/v1beta1", case .map(let spec)? = object["spec"] {
+            // What v1beta1 has no field for is lost.
+            let newer: Set<String> = ["connectTime", "disableMP", "dynamicASN", "enableGracefulRestart", "vrf"]
+            converted["spec"] = .map(spec.filter { !newer.contains($0.key) })
+        }
+        return converted
     }
 
     private struct Unreachable: Error {
@@ -73,7 +107,7 @@ extension Cluster {
         let namespace = reference["namespace"]?.string ?? ""
         let key = ObjectKey(resource: "/services", namespace: namespace, name: name)
         guard store[key] != nil else { throw Unreachable(text: "service \"\(name)\" not found") }
-        guard namespace == SimulatedMetalLB.namespace, name == SimulatedMetalLB.webhookService else {
+        guard namespace == SimulatedMetalLB.namespace, !endpointSlices(of: name).isEmpty else {
             throw Unreachable(text: "no endpoints available for service \"\(name)\"")
         }
         switch metalLB.webhook {

@@ -52,6 +52,7 @@ extension Cluster {
 
     /// Objects in a namespace can be made only when it is there and not on its way out.
     func requireNamespace(_ endpoint: Endpoint, _ namespace: String?, _ name: String) throws(APIStatus) {
+        if endpoint.resource.isCustom { try requireLastingDefinition(endpoint.resource) }
         guard endpoint.resource.isNamespaced, let namespace else { return }
         guard let object = store[ObjectKey(resource: "/namespaces", namespace: "", name: namespace)] else {
             throw APIStatus(
@@ -65,6 +66,18 @@ extension Cluster {
                     + "\(namespace) because it is being terminated",
                 details: APIStatus.details(endpoint.resource, name: name))
         }
+    }
+}
+
+extension Cluster {
+    /// apiextensions-apiserver, customresource_handler.go: a kind on its way out takes no new objects.
+    private func requireLastingDefinition(_ resource: APIResource) throws(APIStatus) {
+        let key = ObjectKey(
+            resource: "apiextensions.k8s.io/customresourcedefinitions", namespace: "", name: resource.qualified)
+        guard store[key]?[path: ["metadata", "deletionTimestamp"]] != nil else { return }
+        throw APIStatus(
+            405, "MethodNotAllowed", "create not allowed while custom resource definition is terminating",
+            details: ["group": .string(resource.groupVersion.group), "kind": .string(resource.plural)])
     }
 }
 

@@ -1,19 +1,17 @@
 import LabCore
 
 extension Cluster {
+    /// What becomes of the objects that name a deleted one as their owner (`DeleteOptions.propagationPolicy`).
+    enum Propagation: String { case background = "Background", foreground = "Foreground", orphan = "Orphan" }
+
     func delete(
         _ endpoint: Endpoint, _ target: APITarget, _ name: String, _ request: APIRequest
     ) throws(APIStatus) -> APIResponse {
         let object = try existing(endpoint, target.namespace, name)
         let options = request.body.isEmpty ? Value.null : (try? Value(json: request.body)) ?? .null
         let dryRun = try WriteOptions.dryRun(request) || options["dryRun"]?.list?.isEmpty == false
-        if let uid = options[path: ["preconditions", "uid"]]?.string, uid != object.uid {
-            throw APIStatus(
-                409, "Conflict",
-                "Operation cannot be fulfilled on \(endpoint.resource.qualified) \"\(name)\": Precondition failed: "
-                    + "UID in precondition: \(uid), UID in object meta: \(object.uid)",
-                details: APIStatus.details(endpoint.resource, name: name))
-        }
+        let propagation = try propagation(options, request)
+        try checkPreconditions(options, object, endpoint, name)
         if endpoint.resource.kind == "Namespace", ["default", "kube-system", "kube-public"].contains(name) {
             throw APIStatus(
                 403, "Forbidden", "namespaces \"\(name)\" is forbidden: this namespace may not be deleted",
@@ -21,9 +19,48 @@ extension Cluster {
         }
         try admit(object, live: object, endpoint, operation: "DELETE")
         if dryRun { return .object(try deleted(object, endpoint)) }
-        let remaining = remove(endpoint, endpoint.key(target.namespace, name), object)
+        let remaining = remove(endpoint, endpoint.key(target.namespace, name), object, propagation)
         if let remaining { return .object(try shown(remaining, endpoint)) }
         return .object(try deleted(object, endpoint))
+    }
+
+    private func propagation(_ options: Value, _ request: APIRequest) throws(APIStatus) -> Propagation {
+        if options["orphanDependents"] == true { return .orphan }
+        guard let text = options["propagationPolicy"]?.string ?? request.parameter("propagationPolicy") else {
+            return .background
+        }
+        guard let propagation = Propagation(rawValue: text) else {
+            throw .invalid(
+                kind: "DeleteOptions", group: "meta.k8s.io", name: "",
+                causes: [
+                    .init(
+                        reason: "FieldValueNotSupported",
+                        message: "Unsupported value: \"\(text)\": supported values: \"Foreground\", \"Background\", "
+                            + "\"Orphan\", \"nil\"", field: "propagationPolicy")
+                ])
+        }
+        return propagation
+    }
+
+    /// `DeleteOptions.preconditions` (apiserver registry/generic/registry/store.go).
+    private func checkPreconditions(
+        _ options: Value, _ object: Value, _ endpoint: Endpoint, _ name: String
+    ) throws(APIStatus) {
+        func conflict(_ text: String) -> APIStatus {
+            APIStatus(
+                409, "Conflict",
+                "Operation cannot be fulfilled on \(endpoint.resource.qualified) \"\(name)\": Precondition failed: "
+                    + text, details: APIStatus.details(endpoint.resource, name: name))
+        }
+        if let uid = options[path: ["preconditions", "uid"]]?.string, uid != object.uid {
+            throw conflict("UID in precondition: \(uid), UID in object meta: \(object.uid)")
+        }
+        if let version = options[path: ["preconditions", "resourceVersion"]]?.string, version != object.resourceVersion
+        {
+            throw conflict(
+                "ResourceVersion in precondition: \(version), ResourceVersion in object meta: "
+                    + object.resourceVersion)
+        }
     }
 
     func deleteCollection(
@@ -56,49 +93,41 @@ extension Cluster {
         ]
     }
 
-    /// Removes an object and everything that belongs to it; nil, or the object when finalizers still hold it.
+    /// Removes an object; nil, or the object while finalizers still hold it.
     @discardableResult
-    func remove(_ endpoint: Endpoint, _ key: ObjectKey, _ object: Value) -> Value? {
-        let isHeld = object[path: ["metadata", "finalizers"]]?.list?.isEmpty == false
-        let isNamespace = endpoint.resource.kind == "Namespace"
-        let isDefinition = endpoint.resource.kind == "CustomResourceDefinition"
-        if isHeld || isNamespace {
-            var object = object
-            if object[path: ["metadata", "deletionTimestamp"]] == nil {
-                object.set(["metadata", "deletionTimestamp"], .string("\(now)"))
-                if isNamespace { object.set(["status", "phase"], "Terminating") }
-                object = commit(object, at: key)
-            }
-            if isNamespace {
-                schedule(after: options.delays.podsCreated) { $0.finishNamespace(key.name) }
-            }
-            return object
+    func remove(
+        _ endpoint: Endpoint, _ key: ObjectKey, _ object: Value, _ propagation: Propagation = .background
+    ) -> Value? {
+        var finalizers = object.finalizers
+        switch propagation {
+        case .background: break
+        case .foreground: finalizers.appendOnce(Self.foregroundFinalizer)
+        case .orphan: finalizers.appendOnce(Self.orphanFinalizer)
         }
-        if isDefinition, let group = object[path: ["spec", "group"]]?.string,
-            let plural = object[path: ["spec", "names", "plural"]]?.string
-        {
-            for item in store.list("\(group)/\(plural)", namespace: nil) { _ = discard(item.key) }
-        }
-        _ = discard(key)
-        collectOrphans(of: object.uid)
-        return nil
-    }
-
-    /// Ends a namespace: first what is in it, then itself.
-    private func finishNamespace(_ name: String) {
-        for key in store.allKeys where key.namespace == name { _ = discard(key) }
-        _ = discard(ObjectKey(resource: "/namespaces", namespace: "", name: name))
-    }
-
-    /// The garbage collector: what named the removed object as its owner goes with it.
-    private func collectOrphans(of uid: String) {
-        guard !uid.isEmpty else { return }
-        for key in store.allKeys {
-            guard let object = store[key] else { continue }
-            let owners = object[path: ["metadata", "ownerReferences"]]?.list ?? []
-            guard owners.contains(where: { $0["uid"]?.string == uid }) else { continue }
+        let kind = endpoint.resource.kind
+        // apiextensions-apiserver, registry/customresourcedefinition/etcd.go: a deletion sets the finalizer.
+        if kind == "CustomResourceDefinition" { finalizers.appendOnce(Self.definitionFinalizer) }
+        guard !finalizers.isEmpty || kind == "Namespace" else {
             _ = discard(key)
             collectOrphans(of: object.uid)
+            return nil
         }
+        var object = object
+        if object[path: ["metadata", "deletionTimestamp"]] == nil || finalizers != object.finalizers {
+            object.fill(["metadata", "deletionTimestamp"], .string("\(now)"))
+            if !finalizers.isEmpty { object.set(["metadata", "finalizers"], .list(finalizers.map { .string($0) })) }
+            if kind == "Namespace" { object.set(["status", "phase"], "Terminating") }
+            object = commit(object, at: key)
+        }
+        terminate(key)
+        return object
     }
+}
+
+extension Value {
+    var finalizers: [String] { self[path: ["metadata", "finalizers"]]?.list?.compactMap(\.string) ?? [] }
+}
+
+extension [String] {
+    fileprivate mutating func appendOnce(_ text: String) { if !contains(text) { append(text) } }
 }

@@ -23,7 +23,7 @@ extension Cluster {
         let wanted = "\(endpoint.resource.groupVersion)"
         guard object["apiVersion"]?.string != wanted else { return object }
         if endpoint.definition?.convertsByWebhook == true {
-            throw .notModelled("conversion of \(endpoint.resource.qualified) by a webhook")
+            return try convert(object, to: wanted, endpoint.resource.qualified)
         }
         var object = object
         object["apiVersion"] = .string(wanted)
@@ -61,6 +61,18 @@ extension Cluster {
             }
             shownItems.append(object)
         }
+        if Self.wantsMetadataOnly(request) {
+            return .object([
+                "kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": .map(metadata),
+                "items": .list(
+                    shownItems.map {
+                        [
+                            "kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1",
+                            "metadata": $0["metadata"] ?? .null,
+                        ]
+                    }),
+            ])
+        }
         if Tables.isWanted(request) {
             return .object(Tables.table(shownItems, endpoint, metadata: .map(metadata), now: now))
         }
@@ -69,6 +81,13 @@ extension Cluster {
             "apiVersion": .string("\(endpoint.resource.groupVersion)"), "metadata": .map(metadata),
             "items": .list(shownItems),
         ])
+    }
+}
+
+extension Cluster {
+    /// Whether the first form that the client takes is a list of metadata alone.
+    private static func wantsMetadataOnly(_ request: APIRequest) -> Bool {
+        request.accept?.split(separator: ",").first?.contains("as=PartialObjectMetadataList") ?? false
     }
 }
 

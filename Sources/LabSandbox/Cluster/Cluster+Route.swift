@@ -85,7 +85,7 @@ extension Cluster {
         if !isOpen, request.user.isAnonymous { throw forbiddenPath(request) }
         guard request.method == "GET" else { throw .methodNotAllowed() }
         switch (parts.first, parts.count) {
-        case ("version", _): return .object(Discovery.version)
+        case ("version", _): return .object(Discovery.version(isOnLabNetwork: options.isOnLabNetwork))
         case ("healthz", _), ("livez", _), ("readyz", _): return .text("ok")
         case (nil, _): return .object(["paths": ["/api", "/apis", "/openapi/v3", "/version"]])
         default: return discover(request, parts.map { String($0) })

@@ -11,6 +11,8 @@ package actor Cluster {
     var metalLB = SimulatedMetalLB()
     var addresses = ServiceAddresses()
     var watchers: [Int: Watcher] = [:]
+    /// Deleted objects that finalizers, or what is in them, still hold.
+    var terminating: Set<ObjectKey> = []
     private var nextWatcher = 0
     private var faults: [Fault] = []
     private var pending: [Int: Task<Void, Never>] = [:]
@@ -51,6 +53,9 @@ package actor Cluster {
 
     /// Lets coming requests fail.
     package func inject(_ fault: Fault) { faults.append(fault) }
+
+    /// Ends all faults.
+    package func heal() { faults = [] }
 
     /// Lets watches from earlier revisions fail with 410, as after etcd's compaction.
     package func compact() { store.compact() }
@@ -126,6 +131,8 @@ package actor Cluster {
                 return APIResponse(status: 0, headers: [], body: .cut)
             case .delay(let duration):
                 try? await Task.sleep(for: duration)
+            case .precededBy(let others):
+                for other in others(request) { _ = try? route(other) }
             }
         }
         do {
@@ -149,6 +156,9 @@ package struct Fault: Sendable {
         case status(code: Int, reason: String?, message: String, retryAfter: Int?)
         case cutConnection
         case delay(Duration)
+        /// Other requests come in between, just before this one is carried out: another writer, or a restart that a
+        /// test begins.
+        case precededBy(@Sendable (APIRequest) -> [APIRequest])
     }
 
     package var effect: Effect
@@ -158,8 +168,13 @@ package struct Fault: Sendable {
     package var method: String?
     /// Only requests whose path holds this text; nil for all.
     package var pathPart: String?
+    /// Only requests that the store would have to write something for: no reads and no dry runs.
+    package var onlyWrites: Bool
 
-    package init(_ effect: Effect, times: Int = 1, method: String? = nil, pathPart: String? = nil) {
+    package init(
+        _ effect: Effect, times: Int = 1, method: String? = nil, pathPart: String? = nil, onlyWrites: Bool = false
+    ) {
+        self.onlyWrites = onlyWrites
         self.effect = effect
         remaining = times
         self.method = method
@@ -168,5 +183,6 @@ package struct Fault: Sendable {
 
     func concerns(_ request: APIRequest) -> Bool {
         (method == nil || method == request.method) && (pathPart.map { request.path.contains($0) } ?? true)
+            && (!onlyWrites || (request.method != "GET" && request.parameter("dryRun") == nil))
     }
 }

@@ -24,6 +24,9 @@ package struct ClusterOptions: Sendable {
         Node(name: "w1", address: "192.168.56.11"),
         Node(name: "w2", address: "192.168.56.12"),
     ]
+    /// Whether the nodes' addresses are on a network that the laptop shares with them, where addresses of pools can
+    /// really be held (Scripts/namespaces); the server's version says so.
+    package var isOnLabNetwork = false
     package var delays = SimulatedDelays()
     /// How many changes watches can go back.
     package var historyLimit = 1024
@@ -60,6 +63,9 @@ package struct SimulatedDelays: Sendable {
     package var certificateRestored: Duration = .milliseconds(150)
     /// A LoadBalancer Service or a pool is written → the Service has its address.
     package var addressAllocated: Duration = .milliseconds(150)
+    /// Something is deleted that controllers have to finish (a namespace, a CRD, what owns other objects) → they do, or
+    /// say what keeps them.
+    package var contentDeleted: Duration = .milliseconds(60)
 
     package init() {}
 
@@ -74,6 +80,7 @@ package struct SimulatedDelays: Sendable {
         delays.webhookListening = duration
         delays.certificateRestored = duration
         delays.addressAllocated = duration
+        delays.contentDeleted = duration
         return delays
     }
 }

@@ -2,7 +2,15 @@ import LabCore
 
 /// What the API server says of itself.
 enum Discovery {
-    static let version: Value = [
+    /// - Parameter isOnLabNetwork: as `ClusterOptions` has it.
+    static func version(isOnLabNetwork: Bool) -> Value {
+        guard isOnLabNetwork else { return version }
+        var version = version
+        version["gitVersion"] = "v1.36.2+labctl.sandbox.network"
+        return version
+    }
+
+    private static let version: Value = [
         "major": "1", "minor": "36", "emulationMajor": "1", "emulationMinor": "36", "minCompatibilityMajor": "1",
         "minCompatibilityMinor": "35", "gitVersion": "v1.36.2+labctl.sandbox", "gitCommit": "$Format:%H$",
         "gitTreeState": "", "buildDate": "1970-01-01T00:00:00Z", "goVersion": "", "compiler": "swiftc",

@@ -1,8 +1,8 @@
 import LabCore
 
-/// MetalLB's controller and speakers at work on Services: addresses from pools, events, and who announces.
+/// MetalLB's controller at work on Services: addresses from pools, and events.
 extension Cluster {
-    private static let annotation = "metallb.io/ip-allocated-from-pool"
+    static let annotation = "metallb.io/ip-allocated-from-pool"
 
     /// Gives every LoadBalancer Service its address and takes back what is no longer justified.
     func allocateAddresses() {
@@ -33,7 +33,7 @@ extension Cluster {
         forgetStatuses()
     }
 
-    private static func ingress(_ service: Value) -> IPAddress? {
+    static func ingress(_ service: Value) -> IPAddress? {
         service[path: ["status", "loadBalancer", "ingress"]]?.list?.first?["ip"]?.string.flatMap { IPAddress($0) }
     }
 
@@ -118,57 +118,6 @@ extension Cluster {
         }
     }
 
-    /// The speakers: one of them announces the address, when an advertisement selects its pool.
-    private func announce(_ key: ObjectKey, _ service: Value, _ address: IPAddress) {
-        let pool = service[path: ["metadata", "annotations", Self.annotation]]?.string ?? ""
-        let advertisements = store.list("metallb.io/l2advertisements", namespace: nil).map(\.object)
-        guard let advertisement = advertisements.first(where: { selects($0, pool) }) else { return }
-        let nodes = store.list("/nodes", namespace: nil).filter { node in
-            guard node.object.labels["node.kubernetes.io/exclude-from-external-load-balancers"] == nil,
-                node.object[path: ["spec", "unschedulable"]]?.bool != true
-            else { return false }
-            let selectors = advertisement[path: ["spec", "nodeSelectors"]]?.list ?? []
-            return selectors.isEmpty || selectors.contains { LabelSelector(object: $0).matches(node.object.labels) }
-        }
-        guard let node = SimulatedMetalLB.announcer(of: "\(address)", among: nodes.map(\.key.name)) else { return }
-        let label = "metallb.io/service-name"
-        let existing = store.list("metallb.io/servicel2statuses", namespace: SimulatedMetalLB.namespace).first {
-            $0.object.labels[label]?.string == key.name
-                && $0.object.labels["metallb.io/service-namespace"]?.string == key.namespace
-        }
-        guard existing == nil else { return }
-        event(
-            key, service, "nodeAssigned", "announcing from node \"\(node)\" with protocol \"layer2\"", type: "Normal",
-            component: "metallb-speaker")
-        controlCreate(
-            "metallb.io/v1beta1", "servicel2statuses", manager: "speaker",
-            [
-                "metadata": [
-                    "name": .string("l2-\(UUID4.suffix())"), "namespace": .string(SimulatedMetalLB.namespace),
-                    "labels": [
-                        label: .string(key.name), "metallb.io/service-namespace": .string(key.namespace),
-                        "metallb.io/node": .string(node),
-                    ],
-                ],
-                "spec": .map([:]),
-                "status": [
-                    "node": .string(node), "serviceName": .string(key.name),
-                    "serviceNamespace": .string(key.namespace),
-                ],
-            ])
-    }
-
-    private func selects(_ advertisement: Value, _ pool: String) -> Bool {
-        let names = advertisement[path: ["spec", "ipAddressPools"]]?.list ?? []
-        let selectors = advertisement[path: ["spec", "ipAddressPoolSelectors"]]?.list ?? []
-        if names.isEmpty, selectors.isEmpty { return true }
-        if names.contains(.string(pool)) { return true }
-        let object = store[
-            ObjectKey(
-                resource: "metallb.io/ipaddresspools", namespace: SimulatedMetalLB.namespace, name: pool)]
-        return selectors.contains { LabelSelector(object: $0).matches(object?.labels ?? [:]) }
-    }
-
     /// A status of a Service that is gone, or has no address, goes.
     private func forgetStatuses() {
         for status in store.list("metallb.io/servicel2statuses", namespace: nil) {
@@ -179,16 +128,24 @@ extension Cluster {
         }
     }
 
-    private func event(
+    /// - Parameter repeats: whether an event that was there before is there once more, as a recorder counts them.
+    func event(
         _ key: ObjectKey, _ object: Value, _ reason: String, _ message: String, type: String,
-        component: String = "metallb-controller"
+        component: String = "metallb-controller", repeats: Bool = false
     ) {
-        let known = store.list("/events", namespace: key.namespace).contains {
+        let known = store.list("/events", namespace: key.namespace).first {
             $0.object[path: ["involvedObject", "uid"]]?.string == object.uid
                 && $0.object["message"]?.string == message
         }
-        guard !known else { return }
         let time = Value.string("\(now)")
+        if let known {
+            guard repeats else { return }
+            return control("v1", "events", namespace: key.namespace, name: known.key.name, manager: component) {
+                event in
+                event["lastTimestamp"] = time
+                event["count"] = .int((event["count"]?.int ?? 1) + 1)
+            }
+        }
         controlCreate(
             "v1", "events", manager: component,
             [

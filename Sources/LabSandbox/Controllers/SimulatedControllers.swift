@@ -18,6 +18,7 @@ extension Cluster {
         default: break
         }
         noteForMetalLB(change)
+        noteForTermination(change)
     }
 
     private func establishDefinition(_ name: String) {

@@ -1,11 +1,27 @@
 import Crypto
 import LabCore
 
-/// What stands for MetalLB 0.14.9: the state of its controller, and its webhook's opinion.
+/// What stands for MetalLB 0.13 to 0.15: the state of its controller, and its webhook's opinion.
 struct SimulatedMetalLB: Sendable {
     static let namespace = "metallb-system"
-    static let webhookService = "metallb-webhook-service"
     static let peerDefinition = "bgppeers.metallb.io"
+    /// The CRDs whose conversion webhook it serves; the second one is in 0.13 only.
+    static let convertedDefinitions: Set<String> = [peerDefinition, "addresspools.metallb.io"]
+    /// Where it keeps its certificate: since 0.14.4, and before.
+    private static let certificateSecrets: Set<String> = ["metallb-webhook-cert", "webhook-server-cert"]
+
+    /// The Secret that the controller's Deployment mounts.
+    static func certificateSecret(of deployment: Value) -> String {
+        (deployment[path: ["spec", "template", "spec", "volumes"]]?.list ?? []).lazy
+            .compactMap { $0[path: ["secret", "secretName"]]?.string }.first { certificateSecrets.contains($0) }
+            ?? "metallb-webhook-cert"
+    }
+
+    /// Whether a Service leads to the controller's pods.
+    static func leadsToController(_ service: Value) -> Bool {
+        service.objectNamespace == namespace
+            && service[path: ["spec", "selector", "component"]]?.string == "controller"
+    }
 
     /// How far the webhook can be reached.
     enum Webhook: Sendable, Hashable {
@@ -15,13 +31,14 @@ struct SimulatedMetalLB: Sendable {
     }
 
     var webhook: Webhook = .absent
+    /// The Secret that it is written to.
+    var certificateSecret = "metallb-webhook-cert"
     /// The CA that its controller made for itself, as `caBundle` holds it; nil before it ran.
     var certificate: String?
 
     /// Why MetalLB refuses an object; nil when it does not.
     func verdict(
-        on object: Value, live: Value?, _ resource: APIResource, _ operation: String, path: String?, pools: [Value],
-        advertisements: [Value]
+        on object: Value, _ resource: APIResource, _ operation: String, pools: [Value], bgp: SimulatedBGP
     ) -> String? {
         guard operation != "DELETE" else { return nil }
         if operation == "CREATE", object.objectNamespace != Self.namespace {
@@ -39,6 +56,7 @@ struct SimulatedMetalLB: Sendable {
             }
             return AddressPools.refusal(of: all)
         case "l2advertisements": return Self.refusal(of: object)
+        case "bgppeers", "bgpadvertisements", "communities": return bgp.refusal()
         default: return nil
         }
     }
@@ -81,7 +99,8 @@ extension Cluster {
             {
                 controllerStarted(change.object)
             }
-        case ("apiextensions.k8s.io/customresourcedefinitions", _, SimulatedMetalLB.peerDefinition):
+        case ("apiextensions.k8s.io/customresourcedefinitions", _, let name)
+        where SimulatedMetalLB.convertedDefinitions.contains(name):
             let bundle = change.object[path: Self.bundlePath]?.string
             if change.kind != .deleted, let certificate = metalLB.certificate, bundle != certificate {
                 schedule(after: options.delays.certificateRestored) { $0.writeCertificate() }
@@ -94,7 +113,12 @@ extension Cluster {
             if change.kind != .deleted, metalLB.certificate != nil, isForeign {
                 schedule(after: options.delays.certificateRestored) { $0.writeCertificate() }
             }
-        case ("/services", _, _), ("metallb.io/ipaddresspools", _, _), ("metallb.io/l2advertisements", _, _):
+        case ("/services", SimulatedMetalLB.namespace, _)
+        where change.kind == .added && metalLB.webhook != .absent && SimulatedMetalLB.leadsToController(change.object):
+            schedule(after: options.delays.webhookEndpoint) { $0.writeEndpoints() }
+        case ("/services", _, _), ("/nodes", _, _), ("metallb.io/ipaddresspools", _, _),
+            ("metallb.io/l2advertisements", _, _), ("metallb.io/bgpadvertisements", _, _),
+            ("metallb.io/bgppeers", _, _):
             schedule(after: options.delays.addressAllocated) { $0.allocateAddresses() }
         default: break
         }
@@ -108,16 +132,13 @@ extension Cluster {
         let delays = options.delays
         schedule(after: delays.certificateRotated) { cluster in
             if cluster.metalLB.certificate == nil { cluster.metalLB.certificate = SimulatedCertificates.bundle() }
+            cluster.metalLB.certificateSecret = SimulatedMetalLB.certificateSecret(of: deployment)
             cluster.writeCertificate()
             cluster.writeMemberlist(deployment)
         }
         schedule(after: delays.webhookEndpoint) { cluster in
-            let pod = cluster.store.list("/pods", namespace: SimulatedMetalLB.namespace).first {
-                $0.object.labels["component"]?.string == "controller"
-            }
-            let address = pod?.object[path: ["status", "podIP"]]?.string ?? "10.244.1.2"
-            cluster.metalLB.webhook = .refusing(address: address)
-            cluster.writeEndpoints(address)
+            cluster.metalLB.webhook = .refusing(address: cluster.controllerAddress)
+            cluster.writeEndpoints()
         }
         schedule(after: delays.webhookEndpoint + delays.webhookListening) { cluster in
             cluster.metalLB.webhook = .serving
@@ -129,7 +150,7 @@ extension Cluster {
     private func writeCertificate() {
         guard let certificate = metalLB.certificate else { return }
         control(
-            "v1", "secrets", namespace: SimulatedMetalLB.namespace, name: "metallb-webhook-cert",
+            "v1", "secrets", namespace: SimulatedMetalLB.namespace, name: metalLB.certificateSecret,
             manager: Self.managerName
         ) { secret in
             secret.fill(["data"], .map([:]))
@@ -143,13 +164,22 @@ extension Cluster {
         ) { configuration in
             configuration.changeEach(["webhooks"]) { $0.set(["clientConfig", "caBundle"], .string(certificate)) }
         }
-        control(
-            "apiextensions.k8s.io/v1", "customresourcedefinitions", name: SimulatedMetalLB.peerDefinition,
-            manager: Self.managerName
-        ) { definition in
-            guard definition[path: Self.bundlePath.dropLast()] != nil else { return }
-            definition.set(Self.bundlePath, .string(certificate))
+        for name in SimulatedMetalLB.convertedDefinitions {
+            control(
+                "apiextensions.k8s.io/v1", "customresourcedefinitions", name: name, manager: Self.managerName
+            ) { definition in
+                guard definition[path: Self.bundlePath.dropLast()] != nil else { return }
+                definition.set(Self.bundlePath, .string(certificate))
+            }
         }
+    }
+
+    /// Where the controller's pod is.
+    private var controllerAddress: String {
+        let pod = store.list("/pods", namespace: SimulatedMetalLB.namespace).first {
+            $0.object.labels["component"]?.string == "controller"
+        }
+        return pod?.object[path: ["status", "podIP"]]?.string ?? "10.244.1.2"
     }
 
     private func writeMemberlist(_ deployment: Value) {
@@ -170,18 +200,32 @@ extension Cluster {
             ])
     }
 
-    private func writeEndpoints(_ address: String) {
-        let name = SimulatedMetalLB.webhookService
-        guard
-            let service = store[
-                ObjectKey(resource: "/services", namespace: SimulatedMetalLB.namespace, name: name)]
-        else { return }
+    /// The EndpointSlices of the Services that lead to the controller's pod.
+    private func writeEndpoints() {
+        for service in store.list("/services", namespace: SimulatedMetalLB.namespace)
+        where SimulatedMetalLB.leadsToController(service.object) {
+            for slice in endpointSlices(of: service.key.name) { _ = discard(slice) }
+            writeEndpointSlice(of: service.object, controllerAddress)
+        }
+    }
+
+    func endpointSlices(of service: String) -> [ObjectKey] {
+        store.list("discovery.k8s.io/endpointslices", namespace: SimulatedMetalLB.namespace).filter {
+            $0.object.labels["kubernetes.io/service-name"]?.string == service
+        }.map(\.key)
+    }
+
+    private func writeEndpointSlice(of service: Value, _ address: String) {
+        let name = service.objectName
+        // The EndpointSlice controller copies the Service's labels.
+        var labels = service.labels
+        labels["kubernetes.io/service-name"] = .string(name)
         controlCreate(
             "discovery.k8s.io/v1", "endpointslices", manager: "kube-controller-manager",
             [
                 "metadata": [
                     "name": .string("\(name)-\(UUID4.suffix())"), "namespace": .string(SimulatedMetalLB.namespace),
-                    "labels": ["kubernetes.io/service-name": .string(name)],
+                    "labels": .map(labels),
                     "ownerReferences": [
                         [
                             "apiVersion": "v1", "kind": "Service", "name": .string(name), "uid": .string(service.uid),

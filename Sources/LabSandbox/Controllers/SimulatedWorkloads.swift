@@ -14,7 +14,7 @@ extension Cluster {
 
     /// Brings the pods of a Deployment or DaemonSet to number and template.
     private func createPods(_ key: ObjectKey) {
-        guard let workload = store[key] else { return }
+        guard let workload = store[key], workload[path: ["metadata", "deletionTimestamp"]] == nil else { return }
         let isDeployment = key.resource == "apps/deployments"
         let template = workload[path: ["spec", "template"]] ?? .null
         let hash = Self.templateHash(template)

@@ -4,6 +4,7 @@ import NIOHTTP1
 import NIOHTTP2
 import NIOPosix
 import NIOSSL
+import Synchronization
 
 /// The sandbox's API server: HTTPS on loopback, HTTP/2 and HTTP/1.1, clients known by their certificates.
 ///
@@ -16,15 +17,18 @@ package final class SandboxAPIServer: Sendable {
     package let cluster: Cluster
     /// A client of group `system:masters`.
     package let administrator: SandboxIdentity
-    private let channel: any Channel
+    private let channel: Mutex<any Channel>
+    private let bind: @Sendable (_ port: Int) async throws -> any Channel
     private let group: any EventLoopGroup
     private let connections: ConnectionList
 
     private init(
         channel: any Channel, port: Int, certificates: SandboxCertificates, administrator: SandboxIdentity,
-        cluster: Cluster, group: any EventLoopGroup, connections: ConnectionList
+        cluster: Cluster, group: any EventLoopGroup, connections: ConnectionList,
+        bind: @escaping @Sendable (_ port: Int) async throws -> any Channel
     ) {
-        self.channel = channel
+        self.channel = Mutex(channel)
+        self.bind = bind
         self.port = port
         self.certificates = certificates
         self.administrator = administrator
@@ -52,8 +56,8 @@ package final class SandboxAPIServer: Sendable {
         await cluster.start()
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let connections = ConnectionList()
-        do {
-            let channel = try await ServerBootstrap(group: group)
+        let bind: @Sendable (Int) async throws -> any Channel = { port in
+            try await ServerBootstrap(group: group)
                 .serverChannelOption(.backlog, value: 256)
                 .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
                 .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
@@ -70,10 +74,13 @@ package final class SandboxAPIServer: Sendable {
                     }
                 }
                 .bind(host: host, port: port).get()
+        }
+        do {
+            let channel = try await bind(port)
             return SandboxAPIServer(
                 channel: channel, port: channel.localAddress?.port ?? port, certificates: certificates,
                 administrator: try certificates.client(user: "kubernetes-admin", groups: ["system:masters"]),
-                cluster: cluster, group: group, connections: connections)
+                cluster: cluster, group: group, connections: connections, bind: bind)
         } catch {
             try? await group.shutdownGracefully()
             throw error
@@ -106,12 +113,23 @@ package final class SandboxAPIServer: Sendable {
     /// Cuts all connections, without taking new ones any worse: what a client sees when the network breaks.
     package func cutConnections() { connections.closeAll() }
 
+    /// Ends all connections and listens no more for a while, then again on the same port: what clients see of a restart.
+    /// The objects stay, as they do in etcd.
+    package func restart(awayFor duration: Duration) async throws {
+        let old = channel.withLock { $0 }
+        try? await old.close()
+        connections.closeAll()
+        try await Task.sleep(for: duration)
+        let new = try await bind(port)
+        channel.withLock { $0 = new }
+    }
+
     /// Waits until somebody closes the server.
-    package func wait() async throws { try await channel.closeFuture.get() }
+    package func wait() async throws { try await channel.withLock { $0 }.closeFuture.get() }
 
     /// Stops listening, ends all watches and connections, and frees the threads.
     package func stop() async {
-        try? await channel.close()
+        try? await channel.withLock { $0 }.close()
         await cluster.stop()
         connections.closeAll()
         try? await group.shutdownGracefully()

@@ -38,7 +38,9 @@ package enum MiniatureManifest {
                       type: object
                       properties:
                         detectMultiplier: {type: integer, minimum: 2, maximum: 255}
+                        echoInterval: {type: integer, minimum: 10, maximum: 60000}
                         echoMode: {type: boolean}
+                        minimumTtl: {type: integer, minimum: 1, maximum: 254}
                         passiveMode: {type: boolean}
                         receiveInterval: {type: integer, minimum: 10, maximum: 60000}
                         transmitInterval: {type: integer, minimum: 10, maximum: 60000}
@@ -68,9 +70,21 @@ package enum MiniatureManifest {
                       type: object
                       properties:
                         aggregationLength: {type: integer, minimum: 1, default: 32}
+                        aggregationLengthV6: {type: integer, default: 128}
                         communities: {type: array, items: {type: string}}
                         ipAddressPools: {type: array, items: {type: string}}
+                        ipAddressPoolSelectors:
+                          type: array
+                          items: &poolSelector
+                            type: object
+                            x-kubernetes-map-type: atomic
+                            properties:
+                              matchLabels: {type: object, additionalProperties: {type: string}}
+                              matchExpressions: {type: array, items: {type: object, required: [key, operator], properties: {key: {type: string}, operator: {type: string}, values: {type: array, items: {type: string}}}}}
                         localPref: {type: integer}
+                        nodeSelectors:
+                          type: array
+                          items: *poolSelector
                         peers: {type: array, items: {type: string}}
                     status: {type: object}
         ---
@@ -129,12 +143,33 @@ package enum MiniatureManifest {
                       required: [myASN, peerAddress]
                       properties:
                         bfdProfile: {type: string}
+                        connectTime: {type: string}
+                        disableMP: {type: boolean, default: false}
+                        dynamicASN: {type: string, enum: [internal, external]}
                         ebgpMultiHop: {type: boolean}
+                        enableGracefulRestart: {type: boolean}
                         holdTime: {type: string}
-                        myASN: {type: integer, minimum: 0}
-                        peerASN: {type: integer, minimum: 0}
+                        keepaliveTime: {type: string}
+                        myASN: {type: integer, minimum: 0, maximum: 4294967295}
+                        nodeSelectors:
+                          type: array
+                          items:
+                            type: object
+                            x-kubernetes-map-type: atomic
+                            properties:
+                              matchLabels: {type: object, additionalProperties: {type: string}}
+                              matchExpressions: {type: array, items: {type: object, required: [key, operator], properties: {key: {type: string}, operator: {type: string}, values: {type: array, items: {type: string}}}}}
+                        password: {type: string}
+                        passwordSecret:
+                          type: object
+                          x-kubernetes-map-type: atomic
+                          properties: {name: {type: string}, namespace: {type: string}}
+                        peerASN: {type: integer, minimum: 0, maximum: 4294967295}
                         peerAddress: {type: string}
-                        peerPort: {type: integer, minimum: 1, maximum: 16384, default: 179}
+                        peerPort: {type: integer, minimum: 0, maximum: 16384, default: 179}
+                        routerID: {type: string}
+                        sourceAddress: {type: string}
+                        vrf: {type: string}
                     status: {type: object}
         ---
         apiVersion: apiextensions.k8s.io/v1
@@ -164,9 +199,7 @@ package enum MiniatureManifest {
                           type: array
                           items:
                             type: object
-                            properties:
-                              name: {type: string}
-                              value: {type: string}
+                            properties: {name: {type: string}, value: {type: string}}
                     status: {type: object}
         ---
         apiVersion: apiextensions.k8s.io/v1
@@ -202,9 +235,7 @@ package enum MiniatureManifest {
                         avoidBuggyIPs: {type: boolean, default: false}
                         serviceAllocation:
                           type: object
-                          properties:
-                            namespaces: {type: array, items: {type: string}}
-                            priority: {type: integer}
+                          properties: {namespaces: {type: array, items: {type: string}}, priority: {type: integer}}
                     status: {type: object}
         ---
         apiVersion: apiextensions.k8s.io/v1
@@ -239,15 +270,7 @@ package enum MiniatureManifest {
                             x-kubernetes-map-type: atomic
                             properties:
                               matchLabels: {type: object, additionalProperties: {type: string}}
-                              matchExpressions:
-                                type: array
-                                items:
-                                  type: object
-                                  required: [key, operator]
-                                  properties:
-                                    key: {type: string}
-                                    operator: {type: string}
-                                    values: {type: array, items: {type: string}}
+                              matchExpressions: {type: array, items: {type: object, required: [key, operator], properties: {key: {type: string}, operator: {type: string}, values: {type: array, items: {type: string}}}}}
                         nodeSelectors:
                           type: array
                           items: *selector

@@ -57,6 +57,8 @@ package struct Sandbox: Sendable {
     package var kubeconfigPath: String { directory.kubeconfig }
     /// labctl's miniature of MetalLB's manifest, for a sandbox with no network.
     package var manifestPath: String { directory.manifest }
+    /// The miniature of MetalLB's FRR manifest.
+    package var frrManifestPath: String { directory.frrManifest }
 }
 
 /// What is known of the sandbox of a project.
@@ -166,6 +168,7 @@ extension Sandbox {
         var record = SandboxRecord(kind: options.assets == nil ? .simulated : .real)
         try record.save(directory)
         try Files.write(MiniatureManifest.text, to: directory.manifest, mode: 0o644)
+        try Files.write(MiniatureManifest.frrText, to: directory.frrManifest, mode: 0o644)
         try ssh.makeKey(directory.clientKey, comment: "labctl-sandbox", log: directory.root + "/ssh-keygen.log")
 
         try await startServer(options, directory, &record, deadline: deadline)

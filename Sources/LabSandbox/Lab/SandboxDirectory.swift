@@ -41,6 +41,7 @@ package struct SandboxDirectory: Sendable, Hashable {
     package var knownHosts: String { root + "/known_hosts" }
     package var clientKey: String { root + "/client_key" }
     package var manifest: String { root + "/metallb-miniature.yaml" }
+    package var frrManifest: String { root + "/metallb-frr-miniature.yaml" }
     var api: String { root + "/api" }
     package var kubeconfig: String { api + "/kubeconfig" }
     /// Written by the API server when it listens.

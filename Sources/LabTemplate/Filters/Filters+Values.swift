@@ -28,7 +28,10 @@ extension Filters {
     ]
 
     private static func fallback(_ call: Call) throws -> Object {
-        if case .undefined = call.input { return call[0] ?? .string("") }
+        if case .undefined(let undefined) = call.input {
+            // Ansible's `default` lets what an 'if' without 'else' gives pass as it is.
+            return undefined.isLenient ? call.input : call[0] ?? .string("")
+        }
         if let flag = call.given(1) {
             guard case .bool(let appliesToFalse) = flag else {
                 throw Failure("the argument 'boolean' of \(call.subject) must be a boolean, not \(flag.typeName)")

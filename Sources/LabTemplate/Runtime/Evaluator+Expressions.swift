@@ -47,7 +47,7 @@ extension Evaluator {
         case .and(let left, let right): return try logical(left, right, isAnd: true)
         case .or(let left, let right): return try logical(left, right, isAnd: false)
         case .conditional(let test, let then, let otherwise):
-            return try conditional(test, then, otherwise)
+            return try conditional(test, then, otherwise, expression.range)
         }
     }
 
@@ -76,12 +76,15 @@ extension Evaluator {
         return try located(left) { try value.isTrue() } == isAnd ? try evaluate(right) : value
     }
 
-    private func conditional(_ test: Expression, _ then: Expression, _ otherwise: Expression?) throws -> Object {
+    private func conditional(
+        _ test: Expression, _ then: Expression, _ otherwise: Expression?, _ range: Range<Int>
+    ) throws -> Object {
         if try truth(of: test) { return try evaluate(then) }
         if let otherwise { return try evaluate(otherwise) }
-        // Not undefined, as in jinja2: Ansible lets no filter catch it.
-        throw Failure(
-            "the condition is false and there is no 'else'", hint: "add an 'else' with the other value")
+        return .undefined(
+            Undefined(
+                message: "the condition is false and there is no 'else'", hint: "add an 'else' with the other value",
+                range: range, isLenient: true))
     }
 
     private func text(of expression: Expression) throws -> String {

@@ -68,7 +68,22 @@ final class Evaluator {
     func undefined(_ name: String, at range: Range<Int>) -> Undefined {
         Undefined(
             name: name, message: "'\(name)' is undefined",
-            hint: suggestion(for: name, among: self.frame.names + self.scope.names + Globals.names), range: range)
+            hint: Self.isFact(name)
+                ? "labctl gathers no facts: ask with a command and 'register', or set the variable"
+                : suggestion(for: name, among: self.frame.names + self.scope.names + Globals.names), range: range)
+    }
+
+    /// Whether Ansible's `setup` is where the name would come from (ansible.module_utils.facts).
+    private static func isFact(_ name: String) -> Bool {
+        guard name.hasPrefix("ansible_") else { return false }
+        let fact = name.dropFirst("ansible_".count)
+        return ["distribution", "processor", "memory_", "memtotal", "date_time", "default_ipv", "all_ipv", "os_family"]
+            .contains { fact.hasPrefix($0) }
+            || [
+                "facts", "architecture", "hostname", "fqdn", "domain", "nodename", "kernel", "machine", "system",
+                "interfaces", "env", "pkg_mgr", "service_mgr", "user_id", "user_dir", "virtualization_type",
+                "python_version", "lsb", "mounts", "devices",
+            ].contains(fact)
     }
 
     /// Runs a body with variables of its own.

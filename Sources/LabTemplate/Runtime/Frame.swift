@@ -35,7 +35,7 @@ struct Output {
     mutating func append(_ piece: Object) throws {
         switch piece {
         case .null: return
-        case .undefined(let undefined): throw undefined.failure
+        case .undefined(let undefined) where !undefined.isLenient: throw undefined.failure
         default: break
         }
         count += 1

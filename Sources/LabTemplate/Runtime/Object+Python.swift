@@ -43,6 +43,7 @@ extension Object {
     /// - Throws: for an undefined value.
     func isTrue() throws -> Bool {
         switch self {
+        case .undefined(let undefined) where undefined.isLenient: false
         case .undefined(let undefined): throw undefined.failure
         case .omit, .instance: true
         case .null: false
@@ -99,6 +100,7 @@ extension Object {
     func text() throws -> String {
         switch self {
         case .string(let text): text
+        case .undefined(let undefined) where undefined.isLenient: ""
         case .undefined(let undefined): throw undefined.failure
         case .omit:
             throw Failure("'omit' cannot be a part of a text", hint: "use it alone, as '{{ x | default(omit) }}'")
@@ -211,6 +213,7 @@ extension Object {
                 throw Failure("the range has \(range.count) items, more than the \(limit) that a template may use")
             }
             return (0..<range.count).map { .int(range[$0]) }
+        case .undefined(let undefined) where undefined.isLenient: return []
         case .undefined(let undefined): throw undefined.failure
         default: throw Failure("cannot loop over \(typeName)")
         }

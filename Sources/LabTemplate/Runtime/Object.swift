@@ -47,16 +47,20 @@ struct Undefined {
     var range: Range<Int>?
     /// The error of the variable's own template, when it is that one that misses something.
     var cause: (any Error)?
+    /// Whether it is empty where a text, a list or a truth is wanted. Jinja gives its lenient `Undefined` for an `if`
+    /// without `else`, whatever the environment's own is (jinja2/compiler.py, `cond_expr_undef`).
+    var isLenient = false
 
     init(
         name: String? = nil, message: String, hint: @autoclosure @escaping () -> String? = nil,
-        range: Range<Int>? = nil, cause: (any Error)? = nil
+        range: Range<Int>? = nil, cause: (any Error)? = nil, isLenient: Bool = false
     ) {
         self.name = name
         self.message = message
         self.hint = hint
         self.range = range
         self.cause = cause
+        self.isLenient = isLenient
     }
 
     var failure: Failure {

@@ -226,6 +226,35 @@ struct K8sModuleTests {
 
     // MARK: The way to the cluster
 
+    @Test(
+        arguments: [
+            (["force_conflict": true], "server_side_apply has no 'force_conflict'"),
+            (["force_conflicts": "maybe"], #"force_conflicts must be a boolean, not "maybe""#),
+        ] as [(Value, String)])
+    func `what server_side_apply does not take is told`(_ serverSide: Value, _ message: String) async throws {
+        try await TestLab.with { lab in
+            let told = await complaint {
+                _ = try await lab.run(k8s, ["definition": map, "apply": true, "server_side_apply": serverSide])
+            }
+            #expect(told?.message == message)
+        }
+    }
+
+    @Test func `a misspelt kind of Kubernetes' own is not waited for`() async throws {
+        try await TestLab.with { lab in
+            let told = await complaint {
+                _ = try await lab.run(
+                    info,
+                    [
+                        "api_version": "apps/v1", "kind": "Deploymnt", "name": "x", "wait": true,
+                        "wait_timeout": 100_000,
+                    ])
+            }
+            #expect(told?.message == "the cluster serves no kind Deploymnt in apiVersion apps/v1")
+            #expect(told?.hint == "did you mean Deployment?")
+        }
+    }
+
     @Test func `without a kubeconfig everything that was tried is named`() async throws {
         try await TestLab.with(kubeconfigAt: nil) { lab in
             let error = await complaint { _ = try await lab.run(k8s, ["definition": map, "apply": true]) }

@@ -28,13 +28,18 @@ struct KubectlCommandTests {
     func `what is not known for certain is left alone`(words: [String]) { #expect(KubectlCommand(words) == nil) }
 }
 
-/// The kubectl of the PATH; empty without one.
-private let kubectl =
-    (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map { "\($0)/kubectl" }
-    .first { FileManager.default.isExecutableFile(atPath: $0) } ?? ""
+/// A real kubectl: of PyPI's package in .venv (Scripts/setup test), or of the system.
+private let kubectl: String = {
+    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent()
+    return [root.appending(path: ".venv/bin/kubectl").path, "/usr/local/bin/kubectl"].first {
+        FileManager.default.isExecutableFile(atPath: $0)
+    } ?? "/usr/bin/kubectl"
+}()
 
 @Suite(
-    .enabled(if: !kubectl.isEmpty, "needs kubectl (Scripts/setup test)"),
+    .enabled(
+        if: FileManager.default.isExecutableFile(atPath: kubectl), "needs kubectl in .venv/bin (Scripts/setup test)"),
     .timeLimit(.minutes(3)))
 struct KubectlInsightTests {
     private let module = CommandModule(.command)

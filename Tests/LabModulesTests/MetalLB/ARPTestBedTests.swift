@@ -50,6 +50,8 @@ private actor SpokenFor: ClusterObjects {
 
     func create(_ kind: ClusterKind, _ object: Value) async throws { try await client.create(kind, object) }
 
+    func tryOut(_ kind: ClusterKind, _ object: Value) async throws { try await client.tryOut(kind, object) }
+
     func merge(_ kind: ClusterKind, namespace: String?, name: String, patch: Value) async throws {
         try await client.merge(kind, namespace: namespace, name: name, patch: patch)
         if let candidates { _ = try await elect(candidates) }

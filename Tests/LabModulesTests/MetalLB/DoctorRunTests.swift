@@ -35,15 +35,17 @@ struct DoctorRunTests {
         #expect(sentences.contains("VirtualBox: it was not asked for"))
     }
 
-    @Test("the cheap checks before every provision ask for few things")
-    func cheap() async throws {
-        let cluster = FakeCluster(configuration: configuration, nodes: nodes)
-        let outcomes = try await MetalLBDoctor.run(cluster, onlyCheap: true)
-        #expect(outcomes.map(\.number) == [2, 3, 4, 6, 7, 11, 14])
+    @Test("the checks before every provision ask for nodes and version, and judge the pools that are to come")
+    func preflight() async throws {
+        let cluster = FakeCluster(configuration: [], nodes: nodes)
+        var lab = LabSnapshot()
+        lab.configuration = configuration
+        let outcomes = try await MetalLBDoctor.preflight(cluster, lab)
+        #expect(outcomes.map(\.number) == [2, 3, 4, 7, 14])
+        #expect(Set(await cluster.requests).subtracting(["version"]) == ["list Node"])
         #expect(
-            Set(await cluster.requests) == [
-                "list Node", "list DaemonSet", "get Namespace metallb-system", "list IPAddressPool",
-                "list L2Advertisement", "list BGPAdvertisement",
+            outcomes.flatMap(\.findings).filter { $0.severity == .error }.map(\.sentence) == [
+                "pool \"lab-pool\" holds 192.168.56.10, the address of node w1"
             ])
     }
 }

@@ -13,6 +13,8 @@ actor FakeCluster: ClusterObjects {
         var patience = 2
         /// The nodes that say that they announce; the first that is not excluded is the real one.
         var announcers = ["w1"]
+        /// The nodes that say in events that they announce over BGP.
+        var bgpNodes: [String] = []
         /// What the event says; nil says what is true.
         var eventNode: String?
         var hasStatusKind = true
@@ -107,6 +109,13 @@ actor FakeCluster: ClusterObjects {
                 behaviour.announcers.count > 1 && behaviour.eventNode == "both"
                 ? announcing : Array(announcing.prefix(1))
             return names.map { ["metadata": ["name": .string("l2-" + $0)], "status": ["node": .string($0)]] }
+        case .event where !behaviour.bgpNodes.isEmpty:
+            guard let service else { return [] }
+            return behaviour.bgpNodes.map { node in
+                event(
+                    "nodeAssigned", "announcing from node \"\(node)\" with protocol \"bgp\"", of: service,
+                    at: "2026-01-01T00:00:02Z")
+            }
         case .event:
             guard behaviour.hasEvents, let service, let node = behaviour.eventNode ?? announcing.first else {
                 return []
@@ -146,6 +155,8 @@ actor FakeCluster: ClusterObjects {
         object["metadata"] = metadata
         put(kind, object)
     }
+
+    func tryOut(_ kind: ClusterKind, _ object: Value) async throws { try note("try \(kind.kind)") }
 
     func merge(_ kind: ClusterKind, namespace: String?, name: String, patch: Value) async throws {
         try Task.checkCancellation()
@@ -205,6 +216,12 @@ struct FakeLaptop: LaptopNetwork {
         await table().compactMap { address, hardware in
             IPAddress(address).map { Neighbour(address: $0, hardwareAddress: hardware, interface: "vboxnet0") }
         }
+    }
+
+    var routes: [String] = []
+
+    func hasRoute(to address: IPAddress) async throws -> Bool {
+        (local + routes).contains { IPNetwork.parse($0)?.network.contains(address) == true }
     }
 
     func nudge(_ address: IPAddress) async {}

@@ -199,6 +199,40 @@ private let cases: [Case] = [
         }
         lab.services = [["status": ["loadBalancer": ["ingress": [["ip": "192.168.56.204"]]]]]]
     },
+    Case(
+        7, .warning,
+        "pool \"lab-pool\" holds addresses that VirtualBox's DHCP server gives away: 192.168.56.101 to 192.168.56.254"
+    ) { lab in
+        lab.laptop?.dhcpRanges = LabSnapshot.DHCPRange.parse(
+            """
+            NetworkName:    HostInterfaceNetworking-vboxnet0
+            LowerIPAddress: 192.168.56.101
+            UpperIPAddress: 192.168.56.254
+            NetworkMask:    255.255.255.0
+            Enabled:        Yes
+            NetworkName:    HostInterfaceNetworking-vboxnet1
+            LowerIPAddress: 192.168.56.201
+            UpperIPAddress: 192.168.56.202
+            Enabled:        No
+            """)
+    },
+    Case(1, .error, "the webhook does not answer the API server: failed calling webhook \"x\": connection refused") {
+        $0.webhookAnswer = .silent(why: "failed calling webhook \"x\": connection refused")
+    },
+    Case(
+        2, .note,
+        "only w1 may announce addresses, so nothing takes over from it: w2 has the label \(excludeLabel) "
+            + "(from a fail-over drill that was killed: labctl verify metallb takes it off)"
+    ) {
+        $0.nodes = [
+            node("w1", "192.168.56.11"),
+            node("w2", "192.168.56.12", labels: [excludeLabel: "", FailoverDrill.mark: "true"]),
+        ]
+    },
+    Case(8, .unchecked, "the interfaces of w2, which could not be asked") {
+        $0.configuration = [pool("p", ["192.168.56.200/29"]), advertisement("l2", spec: ["interfaces": ["eth1"]])]
+        $0.interfaces = ["w1": ["eth1"]]
+    },
     Case(8, .error, "w2 has no interface eth7 or eth1, so it stays silent when L2Advertisement \"l2\" chooses it") {
         $0.configuration = [
             pool("p", ["192.168.56.200/29"]), advertisement("l2", spec: ["interfaces": ["eth7", "eth1"]]),
@@ -252,7 +286,7 @@ struct MetalLBDoctorTests {
     func healthy() {
         let findings = MetalLBDoctor.judge(healthyLab()).flatMap(\.findings)
         #expect(findings.map(\.sentence) == ["UDP port 7946 between the nodes: only TCP can be tried"])
-        #expect(MetalLBDoctor.judge(healthyLab(), onlyCheap: true).flatMap(\.findings) == [])
+        #expect(MetalLBDoctor.judge(healthyLab(), onlyPreflight: true).flatMap(\.findings) == [])
     }
 
     @Test("one thing wrong is told as that thing", arguments: cases)
@@ -290,6 +324,38 @@ struct MetalLBDoctorTests {
         #expect(MetalLBDoctor.eligibleNodes(lab).map(\.severity) == [.error])
         lab.daemonSets = [workload("speaker", image: "quay.io/metallb/speaker:v0.15.2")]
         #expect(MetalLBDoctor.eligibleNodes(lab) == [])
+    }
+
+    @Test("a node that may not announce needs no interface, and a pool over BGP no node in its network")
+    func notConcerned() {
+        var lab = healthyLab()
+        lab.configuration = [pool("p", ["192.168.56.200/29"]), advertisement("l2", spec: ["interfaces": ["eth1"]])]
+        lab.interfaces = ["cp1": ["eth0"], "w1": ["eth1"], "w2": ["eth1"]]
+        #expect(MetalLBDoctor.interfaces(lab) == [])
+        lab.configuration = [pool("p", ["10.9.9.1-10.9.9.9"]), advertisement("b", kind: "BGPAdvertisement")]
+        #expect(MetalLBDoctor.nodeAddresses(lab) == [])
+    }
+
+    @Test("a run that brings its own MetalLB is judged by that one")
+    func coming() {
+        var lab = healthyLab()
+        lab.nodes = [node("cp1", "192.168.56.10", labels: [excludeLabel: ""], spec: ["unschedulable": true])]
+        lab.daemonSets = [workload("speaker", args: ["--ignore-exclude-lb"])]
+        lab.comingIgnoresLabel = false
+        #expect(MetalLBDoctor.eligibleNodes(lab).map(\.severity) == [.error])
+        lab.comingIgnoresLabel = true
+        #expect(MetalLBDoctor.eligibleNodes(lab).map(\.severity) == [.error], "0.14.9 leaves cordoned nodes out")
+        lab.comingVersion = "0.15.3"
+        #expect(MetalLBDoctor.eligibleNodes(lab) == [])
+    }
+
+    @Test(
+        "hosts are known by the cluster's names",
+        arguments: [
+            ("w1", [], "w1"), ("host7", ["192.168.56.12"], "w2"), ("host7", ["10.0.0.1"], nil),
+        ] as [(String, [String], String?)])
+    func names(host: String, addresses: [String], name: String?) {
+        #expect(MetalLBDoctor.node(of: host, addresses, among: healthyLab().nodes ?? []) == name)
     }
 
     @Test("without the nodes' interfaces the speakers' own events are told")

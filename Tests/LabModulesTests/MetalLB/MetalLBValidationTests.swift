@@ -160,7 +160,11 @@ struct MetalLBValidationTests {
         #expect(warnings([labelled, bySelector]) == [])
         #expect(warnings([labelled, byExpression]) == [])
         #expect(warnings([labelled, advertisement("all")]) == [])
-        #expect(warnings([labelled, advertisement("b", ["p"], kind: "BGPAdvertisement")]) == [])
+        #expect(
+            warnings([labelled, advertisement("b", ["p"], kind: "BGPAdvertisement")]) == [
+                "BGPAdvertisement \"b\" announces to nobody: there is no BGPPeer"
+            ])
+        #expect(warnings([labelled, advertisement("b", ["p"], kind: "BGPAdvertisement"), bgpPeer("r1")]) == [])
         #expect(warnings([labelled, otherLabel]).count == 1)
     }
 
@@ -223,6 +227,27 @@ struct MetalLBValidationTests {
             ]), span: nil)
         let found = MetalLBObjects.validate([object, node(advertisement("all"))], scope: scope, near: task)
         #expect(found.map { $0.span?.description } == ["files/pools.yaml:1:13"])
+    }
+
+    @Test(
+        "lists that are there and empty, which MetalLB reads as all, are warnings",
+        arguments: [
+            ("ipAddressPools", "L2Advertisement \"l2\" names no pool, which means every pool"),
+            ("interfaces", "L2Advertisement \"l2\" names no interface, which means every interface"),
+        ])
+    func emptyLists(field: String, sentence: String) {
+        #expect(warnings([pool("p", ["10.0.0.4/30"]), advertisement("l2", spec: [field: .list([])])]) == [sentence])
+    }
+
+    @Test("names that no interface can have", arguments: ["", "eth1 ", "a/b", "eth1:0", "averylongname0123"])
+    func interfaces(name: String) {
+        let l2 = advertisement("l2", spec: ["interfaces": [.string(name)]])
+        #expect(
+            errors([pool("p", ["10.0.0.4/30"]), l2]) == [
+                "no network interface can be called \(goQuoted(name))"
+            ])
+        #expect(
+            errors([pool("p", ["10.0.0.4/30"]), advertisement("l2", spec: ["interfaces": ["eth1", "br-lab.2"]])]) == [])
     }
 
     @Test("objects in a List are looked at, and other kinds are passed over")

@@ -223,6 +223,75 @@ struct TrafficVerificationTests {
         #expect(await cluster.node("w1")?[["metadata", "labels"]] == .map([:]))
     }
 
+    @Test("fail-over where the old node goes on answering fails, and is not said to have passed")
+    func failoverStays() async throws {
+        let cluster = FakeCluster(.init(announcers: ["w1", "w2"]), configuration: configuration, nodes: labNodes)
+        let verification = verification(cluster, failover: true, expiring: \.announcement)
+        try await verification.run()
+        #expect(
+            verification.log.all.filter { $0.name == "fail-over" }.map(\.line) == [
+                "fail-over: FAILED: the neighbour table does not show w2 for 192.168.56.200"
+            ])
+        #expect(await cluster.node("w1")?[["metadata", "labels"]] == .map([:]))
+    }
+
+    @Test("a pool over BGP: the nodes that tell their peers, and TLS where this machine has a route of its own")
+    func bgp() async throws {
+        let objects = [pool("lab-pool", ["10.9.9.0/28"]), advertisement("b", kind: "BGPAdvertisement"), bgpPeer("r1")]
+        let behaviour = FakeCluster.Behaviour(address: "10.9.9.4", announcers: [], bgpNodes: ["w2", "w1"])
+        let away = verification(FakeCluster(behaviour, configuration: objects, nodes: labNodes), failover: true)
+        try await away.run()
+        #expect(
+            lines(away) == [
+                "left-overs: none of an earlier run", "address: 10.9.9.4 from pool lab-pool",
+                "announcing nodes: w1, w2, over BGP, by their events",
+                "TLS through the address: not checked: this machine has no route to 10.9.9.4 but the default one, so nothing "
+                    + "was sent; verify from a machine that has the router's routes",
+                "removal: the probe's objects are gone",
+            ])
+        var laptop = FakeLaptop()
+        laptop.routes = ["10.9.9.4/32"]
+        let near = verification(FakeCluster(behaviour, configuration: objects, nodes: labNodes), laptop, failover: true)
+        try await near.run()
+        #expect(
+            Array(lines(near).dropFirst(3)) == [
+                "TLS through the address: 10.9.9.4:443 presents the API server's certificate; HTTP/2 status 200",
+                "neighbour table: not checked: no L2Advertisement announces pool lab-pool, so no node answers ARP for it",
+                "fail-over: not checked: pool lab-pool is announced over BGP, where the router chooses the node",
+                "removal: the probe's objects are gone",
+            ])
+    }
+
+    @Test("nobody who tells a peer is a failure")
+    func bgpSilent() async throws {
+        let objects = [pool("lab-pool", ["10.9.9.0/28"]), advertisement("b", kind: "BGPAdvertisement"), bgpPeer("r1")]
+        let cluster = FakeCluster(
+            .init(address: "10.9.9.4", announcers: [], hasEvents: false), configuration: objects, nodes: labNodes)
+        let verification = verification(cluster, expiring: \.announcement)
+        try await verification.run()
+        #expect(
+            lines(verification).contains(
+                "announcing nodes: FAILED: no node says that it announces 10.9.9.4 of pool lab-pool over BGP"))
+    }
+
+    @Test("routes of their own, as Linux and BSD print them")
+    func routes() throws {
+        let table = """
+            Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT
+            eth0\t00000000\t0100000A\t0003\t0\t0\t0\t00000000\t0\t0\t0
+            eth1\t0038A8C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0
+            *\t0009090A\t00000000\t0201\t0\t0\t0\t00FFFFFF\t0\t0\t0
+            """
+        func leads(_ text: String) throws -> Bool {
+            RouteTable(proc: table).leads(to: try #require(IPAddress(text)))
+        }
+        #expect(try leads("192.168.56.200"))
+        #expect(try !leads("8.8.8.8"))
+        #expect(try !leads("10.9.9.4"), "a route that rejects leads nowhere")
+        #expect(RouteTable.leads(bsd: "   route to: 10.9.9.4\ndestination: 10.9.9.4\n  interface: en0\n"))
+        #expect(!RouteTable.leads(bsd: "   route to: 8.8.8.8\ndestination: default\n       mask: default\n"))
+    }
+
     @Test("fail-over with nobody to take over fails, and the node is put back")
     func failoverFails() async throws {
         let cluster = FakeCluster(configuration: configuration, nodes: labNodes)

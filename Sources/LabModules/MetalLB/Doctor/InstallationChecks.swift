@@ -28,6 +28,14 @@ extension MetalLBDoctor {
         } else {
             findings += unchecked(1, "endpointslices", lab)
         }
+        if case .silent(let why) = lab.webhookAnswer {
+            findings.append(
+                Finding(
+                    1, .error, "the webhook does not answer the API server: \(why)",
+                    fix:
+                        "the API server must reach the controller's pod: look at the CNI and at the addresses of the nodes"
+                ))
+        }
         return findings + certificates(lab)
     }
 

@@ -32,9 +32,17 @@ package struct LabSnapshot: Sendable {
     package var interfaces: [String: [String]]?
     /// Whether TCP port 7946 of one node answers another.
     package var memberlistPaths: [MemberlistPath]?
+    /// What the webhook said to a pool that was only tried; nil when it was not asked.
+    package var webhookAnswer: WebhookAnswer?
     package var laptop: Laptop?
     /// What could not be read, by the name of the thing, and why.
     package var unreadable: [(what: String, why: String)]
+
+    /// What came of a dry run that the webhook has to judge.
+    package enum WebhookAnswer: Sendable, Hashable {
+        case answered
+        case silent(why: String)
+    }
 
     /// One direction between two nodes.
     package struct MemberlistPath: Sendable, Hashable {
@@ -49,12 +57,43 @@ package struct LabSnapshot: Sendable {
         }
     }
 
+    /// Addresses from `first` to `last`.
+    package struct DHCPRange: Sendable, Hashable {
+        package let first: IPAddress
+        package let last: IPAddress
+
+        /// Reads `VBoxManage list dhcpservers`: a block for each server, of which those that are not enabled are left out.
+        package static func parse(_ text: String) -> [DHCPRange] {
+            var found: [DHCPRange] = []
+            var fields: [String: String] = [:]
+            func end() {
+                defer { fields = [:] }
+                guard fields["Enabled"] == "Yes", let first = fields["LowerIPAddress"].flatMap({ IPAddress($0) }),
+                    let last = fields["UpperIPAddress"].flatMap({ IPAddress($0) })
+                else { return }
+                found.append(DHCPRange(first: first, last: last))
+            }
+            for line in text.split(whereSeparator: \.isNewline) {
+                guard let colon = line.firstIndex(of: ":") else { continue }
+                let key = line[..<colon].split(separator: " ").joined(separator: " ")
+                let value = line[line.index(after: colon)...].split(separator: " ").joined(separator: " ")
+                if key == "NetworkName" { end() }
+                // Older ones call the range lowerIPAddress.
+                fields[key.prefix(1).uppercased() + key.dropFirst()] = value
+            }
+            end()
+            return found
+        }
+    }
+
     /// What the laptop knows of the network that it shares with the lab.
     package struct Laptop: Sendable {
         /// The laptop's own addresses.
         package var addresses: [IPAddress]
         /// Addresses that answered ARP of late, with the MAC address that did.
         package var neighbours: [Neighbour]
+        /// What DHCP servers of VirtualBox that are switched on give away.
+        package var dhcpRanges: [DHCPRange] = []
         /// As `VBoxManage --version` says it; nil where there is no VirtualBox.
         package var virtualBoxVersion: String?
         /// The text of /etc/vbox/networks.conf; nil where there is no such file.
@@ -88,8 +127,14 @@ package struct LabSnapshot: Sendable {
 
     var controller: Value? { deployments?.first { $0.isNamed("controller", in: namespace) } }
 
-    /// The release of MetalLB that runs, from the speaker's image: `0.14.9`.
+    /// The release of MetalLB that a run is about to bring, `0.14.9`; nil to go by what runs.
+    package var comingVersion: String?
+    /// Whether the speakers that a run is about to bring pass over the exclude label; nil to go by what runs.
+    package var comingIgnoresLabel: Bool?
+
+    /// The release of MetalLB that counts: the coming one, else what runs, from the speaker's image.
     var metallbVersion: String? {
+        if let comingVersion { return comingVersion }
         guard let image = speaker?.containers.first?["image"]?.string,
             let tag = image.split(separator: ":").last, tag.hasPrefix("v")
         else { return nil }

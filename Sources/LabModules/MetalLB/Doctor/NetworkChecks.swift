@@ -40,7 +40,7 @@ extension MetalLBDoctor {
                 findings.append(
                     Finding(7, .error, "pool \(goQuoted(pool.name)) holds \(address), \(owner)", fix: fix))
             }
-            findings += gateways(pool, taken.map(\.address), fix)
+            findings += gateways(pool, taken.map(\.address), fix) + dhcp(pool, lab, fix)
         }
         return findings + liveAddresses(metallb, lab, taken.map(\.address), fix)
     }
@@ -54,6 +54,20 @@ extension MetalLBDoctor {
         }
     }
 
+    /// What VirtualBox's own DHCP servers give away; the one of the first host-only network has .101 to .254.
+    private static func dhcp(_ pool: MetalLBObjects.Pool, _ lab: LabSnapshot, _ fix: String) -> [Finding] {
+        (lab.laptop?.dhcpRanges ?? []).compactMap { range in
+            let hasPart = pool.ranges.contains {
+                $0.range.networks.contains { $0.address <= range.last && range.first <= $0.last }
+            }
+            guard hasPart else { return nil }
+            return Finding(
+                7, .warning,
+                "pool \(goQuoted(pool.name)) holds addresses that VirtualBox's DHCP server gives away: \(range.first) to "
+                    + "\(range.last)", fix: "VBoxManage dhcpserver modify --ifname NAME --disable, or \(fix)")
+        }
+    }
+
     /// Addresses of a pool that answered ARP though no Service has them.
     private static func liveAddresses(
         _ metallb: MetalLBObjects, _ lab: LabSnapshot, _ nodes: [IPAddress], _ fix: String
@@ -62,8 +76,10 @@ extension MetalLBDoctor {
         let given = services.flatMap { $0[["status", "loadBalancer", "ingress"]]?.list ?? [] }
             .compactMap { $0["ip"]?.string.flatMap { IPAddress($0) } }
         let known = Set(given + nodes + laptop.addresses)
+        // A node's own hardware address is that of a Service that was there a moment ago: the table forgets slowly.
+        let own = Set(laptop.neighbours.filter { nodes.contains($0.address) }.map(\.hardwareAddress))
         return laptop.neighbours.compactMap { neighbour in
-            guard !known.contains(neighbour.address),
+            guard !known.contains(neighbour.address), !own.contains(neighbour.hardwareAddress),
                 let pool = metallb.pools.first(where: { $0.contains(neighbour.address) })
             else { return nil }
             return Finding(
@@ -80,22 +96,32 @@ extension MetalLBDoctor {
         guard !particular.isEmpty else { return [] }
         guard let nodes = lab.nodes else { return unchecked(8, "nodes", lab) }
         guard let interfaces = lab.interfaces else { return failedAnnouncements(lab) + unchecked(8, "interfaces", lab) }
-        return particular.flatMap { advertisement in
-            nodes.compactMap { node -> Finding? in
+        var unasked: [String] = []
+        var findings: [Finding] = []
+        for advertisement in particular {
+            for node in announcers(among: nodes, lab).eligible {
                 let labels = node[["metadata", "labels"]]?.map ?? [:]
                 let isSelected =
                     advertisement.nodeSelectors.isEmpty
                     || advertisement.nodeSelectors.contains { $0.matches(labels) }
-                guard isSelected, let present = interfaces[node.objectName],
-                    !advertisement.interfaces.contains(where: present.contains)
-                else { return nil }
-                return Finding(
-                    8, .error,
-                    "\(node.objectName) has no interface \(advertisement.interfaces.joined(separator: " or ")), so it "
-                        + "stays silent when \(advertisement.kind) \(goQuoted(advertisement.name)) chooses it",
-                    fix: "name interfaces that every node has, or select the nodes that have them (nodeSelectors)")
+                guard isSelected else { continue }
+                guard let present = interfaces[node.objectName] else {
+                    if !unasked.contains(node.objectName) { unasked.append(node.objectName) }
+                    continue
+                }
+                guard !advertisement.interfaces.contains(where: present.contains) else { continue }
+                findings.append(
+                    Finding(
+                        8, .error,
+                        "\(node.objectName) has no interface \(advertisement.interfaces.joined(separator: " or ")), so it "
+                            + "stays silent when \(advertisement.kind) \(goQuoted(advertisement.name)) chooses it",
+                        fix: "name interfaces that every node has, or select the nodes that have them (nodeSelectors)"))
             }
         }
+        guard !unasked.isEmpty else { return findings }
+        return findings + failedAnnouncements(lab) + [
+            Finding(8, .unchecked, "the interfaces of \(unasked.joined(separator: ", ")), which could not be asked")
+        ]
     }
 
     /// What the speakers themselves say about missing interfaces.
@@ -115,10 +141,14 @@ extension MetalLBDoctor {
         guard let paths = lab.memberlistPaths else {
             return [Finding(9, .unchecked, "port 7946 between the nodes: \(lab.reason("port 7946"))")]
         }
-        let closed = paths.filter { !$0.isOpen }.map { path in
-            Finding(
-                9, .error, "\(path.from) does not reach port 7946 of \(path.to)",
-                fix: "open TCP and UDP 7946 between the nodes: the speakers find each other there")
+        var closed: [Finding] = []
+        var told: Set<String> = []
+        for path in paths where !path.isOpen && told.insert(path.from).inserted {
+            let others = paths.filter { $0.from == path.from && !$0.isOpen }.map(\.to)
+            closed.append(
+                Finding(
+                    9, .error, "\(path.from) does not reach port 7946 of \(others.joined(separator: ", "))",
+                    fix: "open TCP and UDP 7946 between the nodes: the speakers find each other there"))
         }
         return closed.isEmpty
             ? [Finding(9, .unchecked, "UDP port 7946 between the nodes: only TCP can be tried")] : closed

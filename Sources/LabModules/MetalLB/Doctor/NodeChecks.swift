@@ -8,25 +8,7 @@ extension MetalLBDoctor {
     /// Check 2: someone must be allowed to answer ARP (internal/k8s/nodes/nodes.go, speaker/layer2_controller.go).
     static func eligibleNodes(_ lab: LabSnapshot) -> [Finding] {
         guard let nodes = lab.nodes else { return unchecked(2, "nodes", lab) }
-        let ignoresLabel =
-            lab.speaker?.containers.contains { container in
-                (container["args"]?.list ?? []).contains { $0.string?.contains("ignore-exclude-lb") == true }
-            } ?? false
-        // Only this release leaves cordoned nodes out: metallb#2470 came with 0.14.9, metallb#2715 took it back.
-        let leavesCordoned = lab.metallbVersion.map { $0 == "0.14.9" } ?? true
-        var reasons: [String] = []
-        var eligible: [Value] = []
-        for node in nodes {
-            if !ignoresLabel, node[["metadata", "labels"]]?.map?[excludeLabel] != nil {
-                reasons.append("\(node.objectName) has the label \(excludeLabel)")
-            } else if leavesCordoned, node[["spec", "unschedulable"]]?.bool == true {
-                reasons.append("\(node.objectName) is cordoned")
-            } else if node.condition("NetworkUnavailable") == "True" {
-                reasons.append("\(node.objectName) has no network (NetworkUnavailable)")
-            } else {
-                eligible.append(node)
-            }
-        }
+        let (eligible, reasons) = announcers(among: nodes, lab)
         if eligible.isEmpty {
             return [
                 Finding(
@@ -45,6 +27,34 @@ extension MetalLBDoctor {
                         + reasons.joined(separator: "; ")))
         }
         return findings
+    }
+
+    /// The nodes that may announce, and why each of the others may not.
+    static func announcers(among nodes: [Value], _ lab: LabSnapshot) -> (eligible: [Value], reasons: [String]) {
+        let ignoresLabel =
+            lab.comingIgnoresLabel ?? lab.speaker?.containers.contains { container in
+                (container["args"]?.list ?? []).contains { $0.string?.contains("ignore-exclude-lb") == true }
+            } ?? false
+        // Only this release leaves cordoned nodes out: metallb#2470 came with 0.14.9, metallb#2715 took it back.
+        let leavesCordoned = lab.metallbVersion.map { $0 == "0.14.9" } ?? true
+        var reasons: [String] = []
+        var eligible: [Value] = []
+        for node in nodes {
+            let labels = node[["metadata", "labels"]]?.map ?? [:]
+            if !ignoresLabel, labels[excludeLabel] != nil {
+                let leftover =
+                    labels[FailoverDrill.mark] == nil
+                    ? "" : " (from a fail-over drill that was killed: labctl verify metallb takes it off)"
+                reasons.append("\(node.objectName) has the label \(excludeLabel)\(leftover)")
+            } else if leavesCordoned, node[["spec", "unschedulable"]]?.bool == true {
+                reasons.append("\(node.objectName) is cordoned")
+            } else if node.condition("NetworkUnavailable") == "True" {
+                reasons.append("\(node.objectName) has no network (NetworkUnavailable)")
+            } else {
+                eligible.append(node)
+            }
+        }
+        return (eligible, reasons)
     }
 
     /// Advertisements whose node selectors match none of the nodes that may announce.
@@ -74,7 +84,8 @@ extension MetalLBDoctor {
             findings.append(
                 Finding(3, .error, "the InternalIP of \(node) is \(address), Vagrant's NAT", fix: nodeAddressFix))
         }
-        for pool in lab.metallb?.pools ?? [] {
+        let metallb = lab.metallb
+        for pool in metallb?.pools ?? [] where metallb?.isAnnouncedByL2(pool) == true {
             for (range, _) in pool.ranges {
                 guard let network = range.networks.first else { continue }
                 let family = addresses.filter { $0.1.isIPv4 == network.address.isIPv4 }

@@ -32,6 +32,10 @@ extension TrafficVerification {
     /// The fail-over drill. Whatever it does to the node is undone by `cleanUp` too.
     func drill(_ allocation: Allocation, _ surroundings: Surroundings) async throws {
         let step = "fail-over"
+        guard surroundings.configuration.isAnnouncedByL2(allocation.pool) else {
+            log.unchecked(step, "pool \(allocation.pool.name) is announced over BGP, where the router chooses the node")
+            return
+        }
         guard let node = allocation.node else {
             log.unchecked(step, "it is not known which node announces \(allocation.address)")
             return
@@ -54,7 +58,7 @@ extension TrafficVerification {
             return
         }
         guard try await shakeHands("TLS after fail-over", allocation) else { return }
-        try await checkMove(step, allocation, to: successor, surroundings)
+        guard try await checkMove(step, allocation, to: successor, surroundings) else { return }
         _ = try await FailoverDrill.restoreNodes(in: cluster)
         // The election is a hash of node and address, so the address comes back to where it was.
         guard try await announcer(of: allocation, is: node) else {
@@ -67,7 +71,7 @@ extension TrafficVerification {
 
     private func checkMove(
         _ step: String, _ allocation: Allocation, to successor: String, _ surroundings: Surroundings
-    ) async throws {
+    ) async throws -> Bool {
         let owners = try await poll(for: pace.announcement) { () -> [String]? in
             await laptop.nudge(allocation.address)
             guard
@@ -79,6 +83,7 @@ extension TrafficVerification {
         if owners == nil {
             log.failed(step, "the neighbour table does not show \(successor) for \(allocation.address)")
         }
+        return owners != nil
     }
 
     private func announcer(of allocation: Allocation, isNot node: String) async throws -> String? {

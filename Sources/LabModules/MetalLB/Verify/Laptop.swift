@@ -24,6 +24,20 @@ struct Laptop: LaptopNetwork {
         await channel.close()
     }
 
+    func hasRoute(to address: IPAddress) async throws -> Bool {
+        func output(_ arguments: [String]) async throws -> String? {
+            let result = try await connection.run(Command(.arguments(arguments), timeout: .seconds(10)))
+            return result.exitStatus == 0 ? result.outputText : nil
+        }
+        if address.isIPv4, let table = try await output(["cat", "/proc/net/route"]) {
+            return RouteTable(proc: table).leads(to: address)
+        }
+        if let route = try await output(["route", "-n", "get", address.description]) {
+            return RouteTable.leads(bsd: route)
+        }
+        return try isLocal(address)
+    }
+
     /// Whether the address is in a network of this machine. What is not is never asked: over the default route the
     /// question would go to a stranger.
     private func isLocal(_ address: IPAddress) throws -> Bool {
@@ -31,7 +45,8 @@ struct Laptop: LaptopNetwork {
     }
 
     func handshake(_ address: IPAddress, port: Int) async throws -> String {
-        guard try isLocal(address) else {
+        let isReachable = try isLocal(address) ? true : try await hasRoute(to: address)
+        guard isReachable else {
             throw ModuleError("this machine has no interface in a network with \(address), so nothing was sent")
         }
         let client = try KubeClient(

@@ -17,6 +17,9 @@ package protocol LaptopNetwork: Sendable {
     /// The neighbour table (ARP, NDP).
     func neighbours() async throws -> [Neighbour]
 
+    /// Whether a packet to the address takes another way than the default route.
+    func hasRoute(to address: IPAddress) async throws -> Bool
+
     /// Makes the system look for the hardware address of an address on a local network.
     func nudge(_ address: IPAddress) async
 

@@ -69,17 +69,22 @@ extension TrafficVerification {
                 + "metallb.io/service-namespace=\(allocation.service.objectNamespace)")
     }
 
-    /// The node that the last `nodeAssigned` event of this very Service names.
+    /// The node that the last `nodeAssigned` event of this very Service names for layer 2.
     func assignedNode(of allocation: Allocation) async throws -> String? {
+        try await assignments(of: allocation, by: "layer2").last
+    }
+
+    /// The nodes that `nodeAssigned` events of this very Service name for a protocol, the last one last.
+    func assignments(of allocation: Allocation, by name: String) async throws -> [String] {
         let events = try await cluster.list(.event, namespace: allocation.service.objectNamespace, labels: nil) ?? []
         let uid = allocation.service[["metadata", "uid"]]
-        let assigned = events.filter { event in
+        return events.filter { event in
             event["reason"]?.string == "nodeAssigned" && event[["involvedObject", "uid"]] == uid
+        }.sorted { ($0.lastSeen, $0.revision) < ($1.lastSeen, $1.revision) }.compactMap { event in
+            // `announcing from node "w1" with protocol "layer2"` (speaker/main.go).
+            let words = event["message"]?.string?.split(separator: "\"") ?? []
+            return words.count > 3 && words[3] == name ? String(words[1]) : nil
         }
-        let last = assigned.max { $0.lastSeen < $1.lastSeen }
-        // `announcing from node "w1" with protocol "layer2"` (speaker/main.go).
-        let words = last?["message"]?.string?.split(separator: "\"") ?? []
-        return words.count > 1 ? String(words[1]) : nil
     }
 
     /// What the cluster says about an object, for a failure's notes.
@@ -136,6 +141,10 @@ extension MetalLBObjects {
     func isAnnouncedByL2(_ pool: Pool) -> Bool {
         advertisements.contains { $0.kind == "L2Advertisement" && $0.selects(pool) }
     }
+
+    func isAnnouncedByBGP(_ pool: Pool) -> Bool {
+        advertisements.contains { $0.kind == "BGPAdvertisement" && $0.selects(pool) }
+    }
 }
 
 extension MetalLBObjects.Pool {
@@ -145,6 +154,9 @@ extension MetalLBObjects.Pool {
 
 extension Value {
     var objectNamespace: String { self[["metadata", "namespace"]]?.string ?? "default" }
+
+    /// Tells writes of one second apart.
+    fileprivate var revision: Int { self[["metadata", "resourceVersion"]]?.string.flatMap { Int($0) } ?? 0 }
 
     /// When an event was last seen; RFC 3339 texts of one zone sort by time.
     fileprivate var lastSeen: String {

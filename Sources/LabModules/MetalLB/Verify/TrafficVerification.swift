@@ -83,7 +83,7 @@ struct TrafficVerification: Sendable {
         async let bgp = cluster.list(.bgpAdvertisement, namespace: namespace, labels: nil)
         async let nodes = cluster.list(.node, namespace: nil, labels: nil)
         let configuration = MetalLBObjects(try await (pools ?? []) + (l2 ?? []) + (bgp ?? []))
-        let isSandbox = try await version.replacing("-", with: ".").contains("labctl.sandbox")
+        let isSandbox = SandboxVersion.isOnLoopback(try await version)
         // With the real binaries only the address tells: no other API server is on loopback for its own cluster.
         let isOnLoopback = try await target.addresses.allSatisfy(\.isLoopback)
         return Surroundings(
@@ -176,7 +176,10 @@ struct TrafficVerification: Sendable {
     /// Who announces the address, by MetalLB's own word: one ServiceL2Status, and the last event says the same.
     private func announcer(of allocation: Allocation, _ surroundings: Surroundings) async throws -> String? {
         let step = "announcing node"
+        let isByBGP = surroundings.configuration.isAnnouncedByBGP(allocation.pool)
+        if isByBGP { try await checkPeering(of: allocation, surroundings) }
         guard surroundings.configuration.isAnnouncedByL2(allocation.pool) else {
+            if isByBGP { return nil }
             log.unchecked(step, "no L2Advertisement announces pool \(allocation.pool.name)")
             return nil
         }
@@ -230,8 +233,17 @@ struct TrafficVerification: Sendable {
             if withFailover { log.unchecked("fail-over", sandbox) }
             return false
         }
+        let isByL2 = surroundings.configuration.isAnnouncedByL2(allocation.pool)
         // Over the default route the probe would reach a stranger, and prove nothing about the lab.
-        guard try isOnLink(allocation.address) else {
+        let hasWay = isByL2 ? try isOnLink(allocation.address) : try await laptop.hasRoute(to: allocation.address)
+        guard hasWay else {
+            if !isByL2 {
+                log.unchecked(
+                    step,
+                    "this machine has no route to \(allocation.address) but the default one, so nothing was sent; verify "
+                        + "from a machine that has the router's routes")
+                return false
+            }
             log.failed(
                 step, "this machine has no interface in a network with \(allocation.address), so nothing was sent",
                 hint: "is the lab's private network up? Run the verification on a machine that is in it")
@@ -269,7 +281,8 @@ struct TrafficVerification: Sendable {
     private func checkNeighbour(of allocation: Allocation, _ surroundings: Surroundings) async throws {
         let step = "neighbour table"
         guard surroundings.configuration.isAnnouncedByL2(allocation.pool) else {
-            log.unchecked(step, "no L2Advertisement announces pool \(allocation.pool.name)")
+            log.unchecked(
+                step, "no L2Advertisement announces pool \(allocation.pool.name), so no node answers ARP for it")
             return
         }
         let seen = try await hardwareAddresses(of: allocation.address)

@@ -1,15 +1,14 @@
 import Crypto
 import Foundation
-import NIOSSL
 import SwiftASN1
 import X509
 
 /// A certificate authority made for one test.
-struct TestAuthority {
-    let certificate: Certificate
+package struct TestAuthority: Sendable {
+    package let certificate: Certificate
     private let key: Certificate.PrivateKey
 
-    init(
+    package init(
         name: String = "kubernetes", from: Date = Date(timeIntervalSinceNow: -3600),
         to: Date = Date(timeIntervalSinceNow: 86_400)
     ) throws {
@@ -25,15 +24,16 @@ struct TestAuthority {
             issuerPrivateKey: key)
     }
 
-    var pem: String { get throws { try certificate.serializeAsPEM().pemString } }
+    package var pem: String { get throws { try certificate.serializeAsPEM().pemString } }
 
-    struct Leaf {
-        let certificate: String
-        let key: String
+    /// A certificate and its key, both in PEM.
+    package struct Leaf: Sendable {
+        package let certificate: String
+        package let key: String
     }
 
     /// A certificate for these names and addresses, or for a client when there are none.
-    func issue(
+    package func issue(
         _ commonName: String, names: [String] = [], addresses: [[UInt8]] = [],
         from: Date = Date(timeIntervalSinceNow: -3600), to: Date = Date(timeIntervalSinceNow: 86_400)
     ) throws -> Leaf {
