@@ -118,7 +118,9 @@ private struct Round {
         }
         let scope = context.scope(host, task: include.task).adding([unknown])
         do {
-            guard try run.options.tags.selects(include.task.directives.tagNames(scope)) else { return }
+            guard try run.options.tags.selects(include.task.directives.tagNames(scope)) else {
+                return record.markIncomplete()
+            }
             if try include.task.directives.when.firstFalse(scope) != nil { return }
             let content = try include.load(try include.targetName(scope))
             note(content.nodes + content.handlers)
@@ -146,7 +148,10 @@ private struct Round {
         at task: LabModel.Task, _ module: any Module, _ context: PlayContext, _ host: String
     ) throws {
         let scope = context.scope(host, task: task).adding([unknown])
-        guard try run.options.tags.selects(task.directives.tagNames(scope)) else { return }
+        // What tags leave out is not judged, but it may have brought before what the rest relies on.
+        let isSelected = try run.options.tags.selects(task.directives.tagNames(scope))
+        let before = found
+        defer { if !isSelected { found = before } }
         guard let loop = task.loop else { return try look(at: task, module, context, host, scope) }
         let items = try loop.items(scope)
         for (index, item) in items.enumerated() {

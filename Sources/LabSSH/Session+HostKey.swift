@@ -139,7 +139,7 @@ extension Session {
         return ConnectionError(
             .hostKeyUnknown, hostName: hostName, "the host key is not known", notes: notes,
             hint: authority == nil
-                ? "log in once with ssh to check and record the key, or set StrictHostKeyChecking=accept-new"
+                ? "log in once with ssh to check and record the key, or take it with --host-key-checking accept-new"
                 : "record the key itself, after comparing its fingerprint: ssh-keyscan -t \(scanType(key)) -p \(route.port) "
                     + "\(ShellQuoting.quote(route.address)) >> "
                     + ShellQuoting.quote(route.userKnownHostsFiles.first ?? "~/.ssh/known_hosts"))

@@ -73,7 +73,9 @@ actor Session {
                 throw ConnectionError(
                     .timedOut, hostName: hostName, "no answer within \(route.connectTimeout.shortText)",
                     notes: ["it was \(stage)"],
-                    hint: "look whether the host is up; ConnectTimeout sets how long to wait")
+                    hint:
+                        "look whether the host is up; --connect-timeout (or ConnectTimeout in ssh_config) sets how long to wait"
+                )
             }
             throw error
         }

@@ -50,6 +50,10 @@ struct BadInputTests {
             (["frobnicate"], "there is no command 'frobnicate' = try: see 'labctl --help'"),
             (["provision", "greeting", "-o", "xml"], "Please provide one of 'text', 'json' or 'junit'"),
             (["provision", "greeting", "-f", "0"], "--forks is a number above 0"),
+            (
+                ["provision", "greeting", "--private-key", "/nosuch/key"],
+                "--private-key /nosuch/key: no such file or directory"
+            ),
             (["exec", "all", "-o", "junit", "--", "true"], "exec has no junit output: use --output text or json"),
         ])
     func usage(arguments: [String], sentence: String) throws {

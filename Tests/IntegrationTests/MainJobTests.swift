@@ -84,6 +84,14 @@ struct MainJobTests {
         try metallb("plan").expect(status: 0)
     }
 
+    @Test("a variable of the command line that is misspelt is warned of")
+    func misspeltVariable() throws {
+        try sandbox.converge()
+        try metallb("plan", "-e", "metallb_pool_adresses=192.168.56.220-192.168.56.230").expect(
+            status: 0, "warning: no role knows the variable 'metallb_pool_adresses'",
+            "did you mean 'metallb_pool_addresses'?")
+    }
+
     @Test("what another person added is left alone", .enabled(if: kubectl, noKubectl))
     func foreignLabel() throws {
         try sandbox.converge()
@@ -118,6 +126,8 @@ struct MainJobTests {
         outcome.expect(
             status: 0, "ok Pre-flight", "ok Pools applied", "ok Advertisements applied", "3 of 3 steps proved")
         outcome.expectNot("Manifest applied", "Webhook answers")
+        // The advertisements are left out, not missing.
+        try metallb("provision", "-t", "rollout").expectNot("no advertisement announces")
     }
 
     private struct Event: Decodable {
@@ -395,7 +405,8 @@ struct FreshSandboxTests {
             status: 2, "the sandbox is broken", "API server (process \(api)) does not run any more",
             "sshd of cp1 (process \(node)) does not run any more", "`labctl sandbox up` starts it anew")
 
-        try project.labctl("sandbox", "up").expect(status: 0, "it is up", "cp1", "w1", "w2")
+        try project.labctl("sandbox", "up").expect(
+            status: 0, "the old sandbox was removed, with all that was in its cluster: ", "it is up", "cp1", "w1", "w2")
         for process in processes.values { #expect(try !Tool.isRunning(process), "\(process) is left of the first") }
         try project.labctl("sandbox", "status").expect(status: 0, "cp1", "API server")
         try project.labctl("exec", "all", "--sandbox", "--", "echo", "here").expect(

@@ -3,6 +3,12 @@ import LabCore
 import LabModel
 import LabTransport
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
 extension HostKeyPolicy: ExpressibleByArgument {}
 
 /// How hosts are logged in to.
@@ -44,6 +50,10 @@ struct ConnectionOptions: ParsableArguments {
     var connectTimeout: Int = 10
 
     func validate() throws {
+        // Other keys would log in silently in its place. `~` is expanded where it is used.
+        if let privateKey, !privateKey.hasPrefix("~"), access(privateKey, R_OK) != 0 {
+            throw ValidationError("--private-key \(privateKey): \(String(cString: strerror(errno)).lowercased())")
+        }
         guard connectTimeout > 0 else { throw ValidationError("--connect-timeout is a number of seconds above 0") }
     }
 }

@@ -94,6 +94,8 @@ struct RoleRun {
             hosts, variables, cluster: cluster, sandbox: sandbox, playbookDirectory: playbookDirectory)
         let loaded = try plays(project)
         try TagCheck(plays: loaded).check(running.options.tags.only)
+        running.warnings += VariableCheck(plays: loaded, inventory: project.inventory)
+            .warnings(for: project.extraVariables)
         if let sandbox {
             running.options.extraVariables += try await SandboxManifest.variables(
                 for: loaded, in: project, sandbox, tell: running.tell)

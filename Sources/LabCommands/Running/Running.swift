@@ -12,6 +12,8 @@ struct Running {
     var output: OutputOptions
     var connection: ConnectionOptions
     var options: LabEngine.RunOptions
+    /// Told before the run.
+    var warnings: [Diagnostic] = []
     /// Whether each changed thing is named although no differences are wanted.
     var listsChanges = false
 
@@ -46,7 +48,7 @@ struct Running {
         options.directives = try connection.directives()
         options.adjustEndpoint = { [connection] in connection.adjust(&$0) }
         let plan = RunPlan(title: title, inventory: project.inventory, plays: plays, options: options)
-        for warning in project.inventory.warnings { reporter.handle(.told(warning)) }
+        for warning in project.inventory.warnings + warnings { reporter.handle(.told(warning)) }
         let report = try await withInterruption(
             onInterruption: { tell("interrupted: closing; again to stop at once") }
         ) {

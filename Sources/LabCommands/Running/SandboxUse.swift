@@ -17,10 +17,17 @@ struct SandboxUse: Sendable {
     static func start(tell: (String) -> Void) async throws -> SandboxUse {
         let executable = try ownExecutable()
         let assets = Surroundings.environment["KUBEBUILDER_ASSETS"].flatMap { $0.isEmpty ? nil : $0 }
+        var faults: [String] = []
+        if case .broken(let found) = Sandbox.status(project: ".") { faults = found }
         let sandbox = try await Sandbox.up(
             LabSandbox.SandboxOptions(project: ".", executable: executable, assets: assets))
         tell(sandbox.kind.sentence)
-        if !sandbox.wasRunning { tell("started it; `labctl sandbox down` ends it") }
+        if !sandbox.wasRunning {
+            if !faults.isEmpty {
+                tell("the old sandbox was removed, with all that was in its cluster: \(faults.joined(separator: "; "))")
+            }
+            tell("started it; `labctl sandbox down` ends it")
+        }
         return SandboxUse(sandbox: sandbox)
     }
 
