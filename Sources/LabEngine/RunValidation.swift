@@ -118,9 +118,7 @@ private struct Round {
         }
         let scope = context.scope(host, task: include.task).adding([unknown])
         do {
-            guard try run.options.tags.selects(include.task.directives.tagNames(scope)) else {
-                return record.markIncomplete()
-            }
+            guard try isSelected(include.task, scope) else { return }
             if try include.task.directives.when.firstFalse(scope) != nil { return }
             let content = try include.load(try include.targetName(scope))
             note(content.nodes + content.handlers)
@@ -144,14 +142,20 @@ private struct Round {
         }
     }
 
+    /// Whether the task runs. What the command line's tags leave out may have brought what is missing: the lab has it from
+    /// an earlier run.
+    private func isSelected(_ task: LabModel.Task, _ scope: LabModel.VariableScope) throws -> Bool {
+        let tags = run.options.tags
+        if tags.selects(try task.directives.tagNames(scope)) { return true }
+        if !tags.only.isEmpty || !tags.skip.isEmpty { record.markIncomplete() }
+        return false
+    }
+
     private mutating func look(
         at task: LabModel.Task, _ module: any Module, _ context: PlayContext, _ host: String
     ) throws {
         let scope = context.scope(host, task: task).adding([unknown])
-        // What tags leave out is not judged, but it may have brought before what the rest relies on.
-        let isSelected = try run.options.tags.selects(task.directives.tagNames(scope))
-        let before = found
-        defer { if !isSelected { found = before } }
+        guard try isSelected(task, scope) else { return }
         guard let loop = task.loop else { return try look(at: task, module, context, host, scope) }
         let items = try loop.items(scope)
         for (index, item) in items.enumerated() {

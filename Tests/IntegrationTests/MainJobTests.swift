@@ -239,6 +239,18 @@ struct MainJobTests {
         #expect(live.contains("back=192.168.56.160/30,false;"))
     }
 
+    @Test(
+        "tags that leave the advertisements out are no pool that nothing announces",
+        arguments: [["-t", "rollout"], ["--skip-tags", "pools"]])
+    func noWarning(tags: [String]) throws {
+        try sandbox.converge()
+        let outcome = try Labctl.run(
+            ["provision", "metallb", "--sandbox", "-e", sandbox.manifest] + tags, in: project.folder,
+            environment: ["HOME": project.folder.appending(path: "home").path])
+        outcome.expect(status: 0, "ok Webhook answers")
+        outcome.expectNot("no advertisement announces")
+    }
+
     @Test("a pool that nothing announces, and an advertisement of no pool, are warned of")
     func warnings() throws {
         let variables = """

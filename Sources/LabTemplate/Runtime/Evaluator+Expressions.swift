@@ -120,7 +120,7 @@ extension Evaluator {
     /// Methods first, then items, as in jinja2's getattr.
     private func attribute(_ name: String, _ expression: Expression, _ base: Expression) throws -> Object {
         let object = try evaluate(base)
-        if case .undefined = object { return object }
+        if case .undefined(let undefined) = object { return .undefined(undefined.strict) }
         if let method = try Methods.attribute(name, of: object) { return method }
         if case .dict(let dict) = object, let value = dict[name] { return value }
         return .undefined(missing(name, in: object, expression, base))
@@ -130,7 +130,7 @@ extension Evaluator {
     private func item(_ key: Expression, _ expression: Expression, _ base: Expression) throws -> Object {
         let object = try evaluate(base)
         let key = try evaluate(key)
-        if case .undefined = object { return object }
+        if case .undefined(let undefined) = object { return .undefined(undefined.strict) }
         if case .undefined = key { return key }
         if let value = try item(key, of: object) { return value }
         if case .string(let name) = key, let method = try Methods.attribute(name, of: object) { return method }
@@ -221,7 +221,7 @@ extension Evaluator {
     }
 
     private func slice(_ object: Object, _ start: Object?, _ stop: Object?, _ step: Object?) throws -> Object {
-        if case .undefined = object { return object }
+        if case .undefined(let undefined) = object { return .undefined(undefined.strict) }
         func bound(_ value: Object?) throws -> Int? {
             guard let value, !value.isNull else { return nil }
             if case .undefined(let undefined) = value { throw undefined.failure }

@@ -63,6 +63,13 @@ struct Undefined {
         self.isLenient = isLenient
     }
 
+    /// As it is for its attributes and items: those are missed, even where the thing itself passes as empty.
+    var strict: Undefined {
+        var strict = self
+        strict.isLenient = false
+        return strict
+    }
+
     var failure: Failure {
         if let cause {
             var failure = Failure(passingOn: cause)
