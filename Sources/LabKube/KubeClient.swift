@@ -116,6 +116,8 @@ func warningText(_ header: String) -> String? {
 private struct Exchange: Sendable {
     /// How often one request is sent again because the server asked to.
     private static let maximumDelays = 20
+    /// How often a request that writes nothing is sent again because the server failed.
+    private static let maximumFailures = 3
     let connections: ConnectionKeeper
     let credentials: CredentialKeeper
     let basePath: String
@@ -127,6 +129,7 @@ private struct Exchange: Sendable {
         var mayReconnect = request.isRepeatable
         var mayRenew = true
         var delays = 0
+        var failures = 0
         var issue = try await credentials.current()
         while true {
             let connection = try await acquire(issue)
@@ -149,9 +152,15 @@ private struct Exchange: Sendable {
                 mayRenew = false
                 continue
             }
-            guard let wait = delay(asked: response), delays < Self.maximumDelays else { return response }
-            delays += 1
-            try await Task.sleep(for: wait)
+            if let wait = delay(asked: response), delays < Self.maximumDelays {
+                delays += 1
+                try await Task.sleep(for: wait)
+            } else if request.isReadOnly, failures < Self.maximumFailures, isPassing(response) {
+                try await Task.sleep(for: .milliseconds(100 << (2 * failures)))
+                failures += 1
+            } else {
+                return response
+            }
         }
     }
 
@@ -187,6 +196,13 @@ private struct Exchange: Sendable {
         } catch let error as KubeError where error.kind == .unreachable {
             return try await connections.acquire(as: issue)
         }
+    }
+
+    /// Whether the server failed in a way that may be over a moment later: etcd's leader changes, it is shutting down.
+    private func isPassing(_ response: HTTPResponse) -> Bool {
+        guard [500, 502, 503, 504].contains(response.status) else { return false }
+        let status = APIStatus(code: response.status, body: response.body)
+        return status.kind == .server && !status.isOutOfSpace
     }
 
     /// How long the server asks to wait: 429 always, 503 only with a Retry-After.

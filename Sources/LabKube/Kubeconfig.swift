@@ -332,6 +332,25 @@ private struct KubeconfigReader {
     }
 }
 
+extension Diagnostic {
+    /// The same without what its sentences quote: the reader of a kubeconfig must not show what may be a secret.
+    package var withoutQuotations: Diagnostic {
+        var told = self
+        told.message = Self.unquoted(message)
+        told.notes = notes.map { Note(Self.unquoted($0.message), span: $0.span) }
+        told.hint = hint.map(Self.unquoted)
+        return told
+    }
+
+    /// From the first double quote to the last, since what is quoted may have some in it.
+    private static func unquoted(_ text: String) -> String {
+        guard let first = text.firstIndex(of: "\""), let last = text.lastIndex(of: "\""), first < last else {
+            return text
+        }
+        return text[..<first] + "…" + text[text.index(after: last)...]
+    }
+}
+
 extension String {
     func trimmingSpace() -> String {
         var text = self[...]

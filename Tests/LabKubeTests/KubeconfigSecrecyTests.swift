@@ -80,7 +80,10 @@ struct KubeconfigSecrecyTests {
                 #expect(!leaks("\(config)"))
             } catch let error as any DiagnosticError {
                 errors += 1
-                let text = shown(error.diagnostics)
+                // What the YAML reader says is told without what it quotes, as where kubeconfigs are read.
+                let isOfKubeconfig = error is KubeError
+                let text = shown(
+                    isOfKubeconfig ? error.diagnostics : error.diagnostics.map(\.withoutQuotations))
                 #expect(!leaks(text), "\(text)\n--- of\n\(String(decoding: bytes, as: UTF8.self))")
             }
         }

@@ -48,7 +48,7 @@ struct OutageTests {
         var tries = 0
         var told = 0
         // Before which of the writes of MetalLB's 24 objects it goes away.
-        for write in [1, 2, 5, 9, 10, 17, 23, 24] {
+        for write in [1, 2, 9, 17, 24] {
             try await withCluster { server, client in
                 let wanted = try intents(try manifest("metallb-native-v0.14.9.yaml"))
                 let count = Mutex(0)
@@ -93,7 +93,7 @@ struct OutageTests {
         try await withCluster { server, client in
             var generator = SeededGenerator(seed: 9)
             let engine = Self.engine(client)
-            for round in 1...60 {
+            for round in 1...40 {
                 let wanted = try Self.configMaps(4, "\(round)")
                 for _ in 0..<Int.random(in: 1...4, using: &generator) {
                     let effect: Fault.Effect
@@ -116,7 +116,7 @@ struct OutageTests {
                     #expect(applied.count == 4)
                     #expect(await Self.held(server, 4) == Array(repeating: "\(round)", count: 4), "round \(round)")
                 } catch let error as KubeError {
-                    // A read is not tried for ever: it is told, with what the server said.
+                    // What comes again and again is told, with what the server said.
                     counts.withLock { $0.told += 1 }
                     #expect(error.isTransient, "round \(round): \(error)")
                 }

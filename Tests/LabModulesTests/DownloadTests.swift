@@ -177,7 +177,8 @@ import Testing
                         ["url": "https://lab.example/m.yaml", "dest": "DIR/m"])
                 }
                 let diagnostic = try #require(error?.diagnostics.first)
-                #expect("\(diagnostic.message) \(diagnostic.notes.map(\.message))".contains(sentence))
+                #expect(
+                    ([diagnostic.message] + diagnostic.notes.map(\.message)).joined(separator: " ").contains(sentence))
             }
             #expect(site.requests.isEmpty)
         }

@@ -24,6 +24,9 @@ package struct HTTPRequest: Sendable {
         self.body = body
     }
 
+    /// Whether it leaves everything as it is: a read, or a dry run.
+    var isReadOnly: Bool { method == .get || path.contains("dryRun=All") }
+
     /// Whether sending it twice does no more than sending it once, so that it may be sent again when the link was lost.
     /// Server-side apply and merge patches say what is to be, not what to add.
     var isRepeatable: Bool { method != .post && contentType != "application/json-patch+json" }

@@ -251,7 +251,7 @@ package struct ClusterLogin: Sendable {
         do {
             return try YAML.load(file, schema: .kubernetes).first ?? SourceValue(.null, span: file.span(0..<0))
         } catch {
-            throw KubeError(.kubeconfig, diagnostics: error.diagnostics)
+            throw KubeError(.kubeconfig, diagnostics: error.diagnostics.map(\.withoutQuotations))
         }
     }
 }
