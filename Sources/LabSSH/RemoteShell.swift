@@ -11,6 +11,8 @@ final class RemoteShell {
     /// Set when the shell must not be used for another command.
     var isSpent = false
     private var setUpSent = false
+    /// Whether something may be on its way that the shell will run.
+    var hasSentFrames: Bool { setUpSent }
     /// The exec request is repeated until libssh has its answer; frames do not wait for that.
     private var requestPending = true
     private var pending: ArraySlice<UInt8> = []

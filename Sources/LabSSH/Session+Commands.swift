@@ -193,7 +193,7 @@ extension Session {
     }
 
     /// Kills the process group of a process: politely, and after half a second for certain.
-    private static func killScript(_ processID: Int) -> String {
+    static func killScript(_ processID: Int) -> String {
         // `ps` is missing on small systems, /proc on others. Never group 0 or 1, and not the group of this very shell.
         """
         p=\(processID)

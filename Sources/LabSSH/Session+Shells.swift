@@ -19,6 +19,11 @@ extension Session {
             if error is CancellationError || error is Abandoned
                 || (error as? ConnectionError)?.kind == .outputTooLarge
             {
+                if shell.opening.processID == nil, shell.hasSentFrames {
+                    terminateOnceKnown(shell, command.become)
+                    if error is Abandoned { throw timedOut(command) }
+                    throw error
+                }
                 terminate(shell.opening.processID, command.become, shell.channel)
             }
             giveBack(shell)
@@ -61,6 +66,29 @@ extension Session {
             // Whoever waits for a channel may take this shell, or its place.
             thread.signal(channelFreed)
         }
+    }
+
+    /// Ends a command that is on its way to a shell which has not said its process id yet: the command would begin after
+    /// all, with nobody to end it.
+    private func terminateOnceKnown(_ shell: RemoteShell, _ become: Become?) {
+        terminations.append(
+            Task {
+                let deadline = ContinuousClock.now + .seconds(5)
+                while shell.opening.processID == nil, !shell.channel.isClosed, shell.channel.link.failure == nil {
+                    for piece in shell.channel.takeOutput() { _ = shell.opening.receive(piece) }
+                    if shell.opening.processID != nil { break }
+                    do {
+                        try await shell.channel.link.wait(for: shell.channel.changed, until: deadline)
+                    } catch {
+                        break
+                    }
+                }
+                if let processID = shell.opening.processID {
+                    let command = Command(.shell(Self.killScript(processID)), become: become, timeout: .seconds(10))
+                    _ = try? await self.execute(command)
+                }
+                discard(shell)
+            })
     }
 
     private func discard(_ shell: RemoteShell) { release(shell.channel) }

@@ -202,7 +202,8 @@ extension OpenSSHTests {
             }
         }
 
-        @Test(.enabled(if: PrivateUsers.isPossible, "needs root, mount namespaces and openssl"), arguments: [true, false])
+        @Test(
+            .enabled(if: PrivateUsers.isPossible, "needs root, mount namespaces and openssl"), arguments: [true, false])
         func passwordsByEitherMethod(isInteractive: Bool) async throws {
             let options = [
                 "UsePAM yes", "PasswordAuthentication \(isInteractive ? "no" : "yes")",

@@ -157,9 +157,8 @@ final class SSHServer: Sendable {
         var endpoint = endpoint(timeout: timeout, options: [Endpoint.Option("HostKeyAlias", "alias")])
         endpoint.port = port
         let known = String(decoding: try readFile(knownHosts), as: UTF8.self)
-        if !known.contains("[alias]:\(port)") {
-            try writeFile(
-                known + known.replacing("[\(address)]:\(self.port)", with: "[alias]:\(port)"), to: knownHosts)
+        if !known.contains("alias ") {
+            try writeFile(known + known.replacing("[\(address)]:\(self.port)", with: "alias"), to: knownHosts)
         }
         return endpoint
     }
