@@ -60,7 +60,7 @@ struct MainJobTests {
             try metallb("plan").expect(
                 status: 1, "to change Pools applied", "~ IPAddressPool metallb-system/lab-pool", difference,
                 "takes .spec.autoAssign of IPAddressPool metallb-system/lab-pool from kubectl-patch",
-                "3 ok 1 to change 0 failed", "1 step would change something; nothing was changed")
+                "4 ok 1 to change 0 failed", "1 step would change something; nothing was changed")
         }
         try metallb("provision", "--diff").expect(
             status: 0, "changed Pools applied", "proved",
@@ -286,7 +286,7 @@ struct FreshSandboxTests {
             status: 0, "changed Manifest applied", "24 created", "created IPAddressPool metallb-system/lab-pool",
             "created L2Advertisement metallb-system/lab-l2", "3 changed 0 failed", "3 steps changed")
         try Labctl.run(["provision"] + arguments, in: project.folder).expect(
-            status: 0, "8 ok 0 changed 0 failed", "nothing to do, every step proved")
+            status: 0, "9 ok 0 changed 0 failed", "nothing to do, every step proved")
     }
 
     @Test(
@@ -303,7 +303,7 @@ struct FreshSandboxTests {
         for _ in 1...2 {
             let again = try Labctl.run(arguments, in: project.folder)
             again.expect(
-                status: 0, "ok Manifest applied", kept, "8 ok 0 changed 0 failed",
+                status: 0, "ok Manifest applied", kept, "9 ok 0 changed 0 failed",
                 "nothing to do, every step proved")
         }
     }

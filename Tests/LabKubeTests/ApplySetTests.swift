@@ -128,7 +128,10 @@ struct ApplySetTests {
             ["metadata": ["annotations": ["applyset.kubernetes.io/tooling": "kubectl/v1.30"]]] as Value,
             "is managed by kubectl"
         ),
-        (["metadata": ["annotations": ["applyset.kubernetes.io/tooling": .null]]] as Value, "is somebody else's object"),
+        (
+            ["metadata": ["annotations": ["applyset.kubernetes.io/tooling": .null]]] as Value,
+            "is somebody else's object"
+        ),
         (["data": ["role": "metal_lb"]] as Value, "records the objects of the role metal_lb"),
     ])
     func `a record that is not ours is left alone`(patch: Value, words: String) async throws {
@@ -210,9 +213,9 @@ struct ApplySetTests {
             try await install(
                 client,
                 try intents(
-                    "apiVersion: v1\nkind: Namespace\nmetadata: {name: n}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: own, namespace: n}"
+                    "apiVersion: v1\nkind: Namespace\nmetadata: {name: lab}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: own, namespace: lab}"
                 ))
-            let maps = "/api/v1/namespaces/n/configmaps"
+            let maps = "/api/v1/namespaces/lab/configmaps"
             func map(_ metadata: Value) async {
                 await send(
                     server, "POST", "\(maps)?fieldManager=x",
@@ -227,19 +230,19 @@ struct ApplySetTests {
             let loss = await failure { try await checks.refuseLosses(with: members, of: "metallb", isUpgrade: false) }
             #expect(
                 loss?.message
-                    == "Namespace n cannot be removed: an object that metallb did not make would be destroyed with it: "
-                    + "ConfigMap n/theirs")
+                    == "Namespace lab cannot be removed: an object that metallb did not make would be destroyed with it: "
+                    + "ConfigMap lab/theirs")
             await send(server, "PATCH", "\(maps)/theirs?fieldManager=x", ["metadata": ["finalizers": ["lab.io/hold"]]])
             let removal = Removal(client: client, set: set, timeout: .seconds(10))
             let stuck = await failure { try await removal.run(members) }
-            #expect(stuck?.message == "Namespace n is not removed: it would stay in Terminating")
+            #expect(stuck?.message == "Namespace lab is not removed: it would stay in Terminating")
             #expect(
                 stuck?.diagnostics.first?.notes.map(\.message) == [
-                    "ConfigMap n/theirs is kept by the finalizer lab.io/hold"
+                    "ConfigMap lab/theirs is kept by the finalizer lab.io/hold"
                 ])
-            let live = await server.cluster.object("/namespaces", name: "n")
+            let live = await server.cluster.object("/namespaces", name: "lab")
             #expect(live?[["metadata", "deletionTimestamp"]] == nil)
-            #expect(await server.cluster.object("/configmaps", namespace: "n", name: "own") == nil, "it went before")
+            #expect(await server.cluster.object("/configmaps", namespace: "lab", name: "own") == nil, "it went before")
         }
     }
 

@@ -144,6 +144,7 @@ struct SchemaTests {
                 + "supported values: \"a\", \"b\"]")
 
         _ = await api.send("DELETE", Fixture.definitions + "/things.lab.io")
+        await api.cluster.settled()
         #expect(await api.get(path).status == 404)
     }
 
