@@ -86,7 +86,7 @@ struct ShippedRoleTests {
             ),
             ("hold_time: 90", "parsing peer router: time: missing unit in duration \"90\""),
             ("peer_port: 17000", "parsing peer router: peerPort 17000 is out of range"),
-            ("router_id: me", "parsing peer router: invalid router ID \"me\""),
+            ("source_address: me", "parsing peer router: invalid source IP \"me\""),
             ("bfd_profile: fast", "peer router referencing non existing bfd profile fast"),
             ("ebgp_multi_hop: true", "parsing peer router: invalid ebgp-multihop parameter set for an ibgp peer"),
         ])

@@ -307,21 +307,33 @@ struct MetalLBTests {
         #expect(await api.get(statuses).body["items"]?.list?.count == 0)
     }
 
-    @Test("A deprecated version is served with a warning, and what only a webhook could convert is refused")
-    func deprecation() async {
+    @Test("A deprecated version is served with a warning, and converted while the CRD has the controller's own CA")
+    func deprecation() async throws {
         let api = await ready()
         let old = await api.get("/apis/metallb.io/v1beta1/namespaces/metallb-system/bgppeers")
         #expect(old.status == 200)
         #expect(old.headers["Warning"] == "299 - \"v1beta1 is deprecated, please use v1beta2\"")
         let peer: Value = [
             "apiVersion": "metallb.io/v1beta2", "kind": "BGPPeer",
-            "metadata": ["name": "p", "namespace": "metallb-system"], "spec": ["myASN": 1, "peerAddress": "10.0.0.1"],
+            "metadata": ["name": "p", "namespace": "metallb-system"],
+            "spec": ["myASN": 1, "peerASN": 2, "peerAddress": "10.0.0.1"],
         ]
         let path = "/apis/metallb.io/v1beta2/namespaces/metallb-system/bgppeers/p"
         let created = await api.apply(path, peer, as: "labctl")
         #expect(created.status == 201)
         #expect(created.headers["Warning"] == nil)
-        #expect(await api.get(path.replacing("v1beta2", with: "v1beta1")).status == 501)
+        let converted = await api.get(path.replacing("v1beta2", with: "v1beta1"))
+        #expect(converted.status == 200)
+        #expect(converted.body["apiVersion"] == "metallb.io/v1beta1")
+        let definition = try #require(Self.manifest.first { Self.path($0).hasSuffix("bgppeers.metallb.io") })
+        _ = await api.apply(Self.path(definition), definition, as: "labctl", "&force=true")
+        let refused = await api.get(path.replacing("v1beta2", with: "v1beta1"))
+        #expect(refused.status == 500)
+        #expect(
+            refused.message.hasPrefix(
+                "Internal error occurred: conversion webhook for metallb.io/v1beta2, Kind=BGPPeer failed: Post "
+                    + "\"https://metallb-webhook-service.metallb-system.svc:443/convert?timeout=30s\": "),
+            "\(refused.message)")
     }
 
     @Test("Speakers wait for the memberlist Secret; Deployment and DaemonSet count their pods")

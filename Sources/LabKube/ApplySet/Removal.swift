@@ -55,10 +55,35 @@ package struct Removal: Sendable {
         let stages = Dictionary(grouping: objects) { Stage($0.reference) }
         for (stage, objects) in stages.sorted(by: { $0.key < $1.key }) {
             if stage == .namespaces { try await RemovalGuard(client: client, set: set).refuseStuckNamespaces(objects) }
-            _ = try await concurrently(objects, limit: ApplyEngine.concurrency) { try await remove($0, stage) }
-            try await waitUntilGone(objects)
+            try await remove(together: objects, stage)
             // What was served may be served no more.
             if stage == .definitions { await client.discovery.invalidate() }
+        }
+    }
+
+    /// Removes the objects of a stage. What a webhook keeps goes after the others of the stage, which may be why: MetalLB
+    /// lets no BFDProfile go that a BGPPeer names. A controller sees only a moment later that they are gone.
+    private func remove(together objects: [LiveObject], _ stage: Stage) async throws {
+        var rest = objects
+        var tries = 0
+        while !rest.isEmpty {
+            let kept = try await concurrently(rest, limit: ApplyEngine.concurrency) {
+                object -> (object: LiveObject, error: KubeError)? in
+                do {
+                    try await remove(object, stage)
+                    return nil
+                } catch let error as KubeError where error.kind == .denied {
+                    return (object, error)
+                }
+            }
+            try await waitUntilGone(zip(rest, kept).filter { $0.1 == nil }.map(\.0))
+            let denied = kept.compactMap { $0 }
+            tries = denied.count < rest.count ? 0 : tries + 1
+            if let first = denied.first {
+                guard denied.count < objects.count, tries < Self.maximumTries else { throw first.error }
+                if tries > 0 { try await Task.sleep(for: .milliseconds(200)) }
+            }
+            rest = denied.map(\.object)
         }
     }
 

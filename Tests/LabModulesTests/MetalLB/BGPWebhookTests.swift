@@ -9,7 +9,7 @@ import Testing
 
 /// labctl's two readings of MetalLB's rules, made apart: what it says before anything is sent, and what the simulated
 /// webhook says.
-@Suite("The simulated webhook and the client agree about BGP")
+@Suite("The simulated webhook and the client agree about BGP", .serialized)
 struct BGPWebhookTests {
     private func withLab(frr: Bool, _ body: (KubeClient, SandboxAPIServer) async throws -> Void) async throws {
         var options = ClusterOptions()
@@ -45,31 +45,37 @@ struct BGPWebhookTests {
         pool("p", ["10.0.0.0/28"], spec: ["avoidBuggyIPs": true]), bgpPeer("r1"), bgpAdvertisement("a"),
     ]
 
-    @Test(
-        "what the client refuses, the webhook refuses with the same words",
-        arguments: [
-            [bgpPeer("r1", ["myASN": 0])], [bgpPeer("r1", ["peerASN": .null])],
-            [bgpPeer("r1", ["dynamicASN": "internal"])], [bgpPeer("r1", ["peerASN": 64512, "ebgpMultiHop": true])],
-            [bgpPeer("r1", ["peerAddress": "router"])], [bgpPeer("r1", ["holdTime": "2s"])],
-            [bgpPeer("r1", ["routerID": "x"])], [bgpPeer("r1"), bgpPeer("r2")],
-            [bgpPeer("r1"), bgpPeer("r2", ["peerAddress": "192.168.56.2", "myASN": 64520])],
-            [community("c", [("x", "70000:1")])], [community("c", [("x", "1:2"), ("x", "1:3")])],
-            ok + [bgpAdvertisement("b", ["communities": ["70000:1"]])],
-            ok + [bgpAdvertisement("b", ["peers": ["r1", "r1"]])],
-            ok + [bgpAdvertisement("b", ["aggregationLength": 24])], ok + [bgpAdvertisement("b", ["localPref": 7])],
-            ok + [bgpAdvertisement("b", ["aggregationLength": 33])],
-        ] as [[Value]])
-    func refused(objects: [Value]) async throws {
+    private static let refusals: [[Value]] = [
+        [bgpPeer("r1", ["myASN": 0])], [bgpPeer("r1", ["peerASN": .null])], [bgpPeer("r1", ["dynamicASN": "internal"])],
+        [bgpPeer("r1", ["peerASN": 64512, "ebgpMultiHop": true])], [bgpPeer("r1", ["peerAddress": "router"])],
+        [bgpPeer("r1", ["holdTime": "2s"])], [bgpPeer("r1", ["routerID": "x"])], [bgpPeer("r1"), bgpPeer("r2")],
+        [bgpPeer("r1"), bgpPeer("r2", ["peerAddress": "192.168.56.2", "myASN": 64520])],
+        [community("c", [("x", "70000:1")])], [community("c", [("x", "1:2"), ("x", "1:3")])],
+        ok + [bgpAdvertisement("b", ["communities": ["70000:1"]])],
+        ok + [bgpAdvertisement("b", ["peers": ["r1", "r1"]])],
+        ok + [bgpAdvertisement("b", ["aggregationLength": 24])], ok + [bgpAdvertisement("b", ["localPref": 7])],
+        ok + [bgpAdvertisement("b", ["aggregationLength": 33])],
+    ]
+
+    @Test("what the client refuses, the webhook refuses with the same words")
+    func refused() async throws {
+        let manifest = try YAML.load(
+            SourceFile(path: "miniature", text: MiniatureManifest.frrText), schema: .kubernetes)
+        // One lab for all of them: it is the dearest part.
         try await withLab(frr: true) { client, _ in
-            let sentence = try #require(try await webhookSentence(objects, client))
-            let manifest = try YAML.load(
-                SourceFile(path: "miniature", text: MiniatureManifest.frrText), schema: .kubernetes)
-            let own = MetalLBObjects.validate(manifest.map(\.value) + objects, scope: ValidationScope())
-                .filter { $0.severity == .error }.map(\.message)
-            // MetalLB puts what a sentence is about on the next line.
-            let core = try #require(sentence.split(separator: "\n").first)
-            #expect(own.count == 1)
-            #expect(own.first?.hasSuffix(core) == true, "\(own) beside \(sentence)")
+            for objects in Self.refusals {
+                let sentence = try #require(try await webhookSentence(objects, client), "\(objects)")
+                let own = MetalLBObjects.validate(manifest.map(\.value) + objects, scope: ValidationScope())
+                    .filter { $0.severity == .error }.map(\.message)
+                // MetalLB puts what a sentence is about on the next line.
+                let core = try #require(sentence.split(separator: "\n").first)
+                #expect(own.count == 1)
+                #expect(own.first?.hasSuffix(core) == true, "\(own) beside \(sentence)")
+                for object in objects {
+                    let kind = ClusterKind(object["apiVersion"]?.string ?? "", object["kind"]?.string ?? "")
+                    try await client.delete(kind, namespace: "metallb-system", name: object.objectName)
+                }
+            }
         }
     }
 

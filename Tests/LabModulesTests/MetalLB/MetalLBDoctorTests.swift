@@ -194,8 +194,15 @@ private let cases: [Case] = [
     },
     Case(7, .warning, "192.168.56.203 of pool \"lab-pool\" answers ARP (02:00:00:00:00:03) though no Service has it") {
         lab in
-        lab.laptop?.neighbours = ["192.168.56.203", "192.168.56.204", "192.168.56.11", "192.168.56.9"].compactMap {
-            IPAddress($0).map { Neighbour(address: $0, hardwareAddress: "02:00:00:00:00:03", interface: "vboxnet0") }
+        // .204 is a Service's, .205 was one a moment ago: it is still w1's in the table.
+        let table = [
+            ("192.168.56.203", "03"), ("192.168.56.204", "03"), ("192.168.56.11", "11"), ("192.168.56.205", "11"),
+            ("192.168.56.9", "03"),
+        ]
+        lab.laptop?.neighbours = table.compactMap { text, end in
+            IPAddress(text).map {
+                Neighbour(address: $0, hardwareAddress: "02:00:00:00:00:\(end)", interface: "vboxnet0")
+            }
         }
         lab.services = [["status": ["loadBalancer": ["ingress": [["ip": "192.168.56.204"]]]]]]
     },
