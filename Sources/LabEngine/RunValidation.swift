@@ -118,7 +118,9 @@ private struct Round {
         }
         let scope = context.scope(host, task: include.task).adding([unknown])
         do {
-            guard try isSelected(include.task, scope) else { return }
+            guard run.options.tags.selects(try include.task.directives.tagNames(scope)) else {
+                return record.markIncomplete()
+            }
             if try include.task.directives.when.firstFalse(scope) != nil { return }
             let content = try include.load(try include.targetName(scope))
             note(content.nodes + content.handlers)
@@ -142,20 +144,17 @@ private struct Round {
         }
     }
 
-    /// Whether the task runs. What the command line's tags leave out may have brought what is missing: the lab has it from
-    /// an earlier run.
-    private func isSelected(_ task: LabModel.Task, _ scope: LabModel.VariableScope) throws -> Bool {
-        let tags = run.options.tags
-        if tags.selects(try task.directives.tagNames(scope)) { return true }
-        if !tags.only.isEmpty || !tags.skip.isEmpty { record.markIncomplete() }
-        return false
-    }
-
     private mutating func look(
         at task: LabModel.Task, _ module: any Module, _ context: PlayContext, _ host: String
     ) throws {
         let scope = context.scope(host, task: task).adding([unknown])
-        guard try isSelected(task, scope) else { return }
+        let names = try task.directives.tagNames(scope)
+        let isSelected = run.options.tags.selects(names)
+        if !isSelected, names.contains("never") { return }
+        // What the command line's tags leave out is not judged, but what the rest relies on may be from it: an earlier
+        // run brought it.
+        let before = found
+        defer { if !isSelected { found = before } }
         guard let loop = task.loop else { return try look(at: task, module, context, host, scope) }
         let items = try loop.items(scope)
         for (index, item) in items.enumerated() {
