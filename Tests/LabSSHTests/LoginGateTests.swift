@@ -84,7 +84,7 @@ extension OpenSSHTests {
                         group.addTask {
                             var endpoint = server.endpoint(
                                 name: "n\(number)", timeout: .seconds(30),
-                                options: [Endpoint.Option("HostKeyAlias", "0.0.0.0")])
+                                options: [Endpoint.Option("HostKeyAlias", "[0.0.0.0]:\(server.port)")])
                             endpoint.address = hasAddressesOfItsOwn ? "127.0.1.\(number)" : "127.0.0.1"
                             let connection = try await transport.connect(to: endpoint)
                             let status = try await connection.run(Command(.shell("exit \(number)"))).exitStatus

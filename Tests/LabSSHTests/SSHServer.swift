@@ -157,9 +157,9 @@ final class SSHServer: Sendable {
         var endpoint = endpoint(timeout: timeout, options: [Endpoint.Option("HostKeyAlias", "alias")])
         endpoint.port = port
         let known = String(decoding: try readFile(knownHosts), as: UTF8.self)
-        if !known.contains("[alias]:\(port)") {
+        if !known.contains("\nalias ") {
             try writeFile(
-                known + known.replacing("[\(address)]:\(self.port)", with: "[alias]:\(port)"), to: knownHosts)
+                known + known.replacing("[\(address)]:\(self.port)", with: "alias"), to: knownHosts)
         }
         return endpoint
     }
