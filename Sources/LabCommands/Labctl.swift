@@ -48,7 +48,9 @@ package struct Labctl: AsyncParsableCommand {
     /// - Throws: `UsageError`.
     private static func checkCommand(_ arguments: [String]) throws(UsageError) {
         let names = configuration.subcommands.map { $0._commandName }
-        guard let first = arguments.first, !first.hasPrefix("-"), first != "help", !names.contains(first) else { return }
+        guard let first = arguments.first, !first.hasPrefix("-"), first != "help", !names.contains(first) else {
+            return
+        }
         let near = nearestName(to: first, among: names).map { "did you mean '\($0)'? " } ?? ""
         throw UsageError("there is no command '\(first)'", hint: "\(near)see 'labctl --help' for more information")
     }

@@ -8,6 +8,8 @@ final class RemoteShell {
     let become: Become?
     var opening: ShellOpening
     private var frames: ShellFrames
+    /// How long `become` may take.
+    var becomeLimit = Duration.seconds(30)
     /// Set when the shell must not be used for another command.
     var isSpent = false
     private var setUpSent = false
@@ -80,17 +82,15 @@ final class RemoteShell {
         }
     }
 
-    /// Nobody types at a prompt for half a minute: what has not started a shell by then waits for something else.
     private func waitForBecome(
         _ condition: Condition, since start: ContinuousClock.Instant, until deadline: ContinuousClock.Instant?,
         isolation: isolated (any Actor)? = #isolation
     ) async throws {
-        let limit = Duration.seconds(30)
-        let end = start + limit
+        let end = start + becomeLimit
         do {
             try await channel.link.wait(for: condition, until: min(end, deadline ?? end))
         } catch is Abandoned where .now >= end {
-            throw opening.silence(after: limit.shortText)
+            throw opening.silence(after: becomeLimit.shortText)
         }
     }
 

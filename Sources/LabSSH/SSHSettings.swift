@@ -24,10 +24,14 @@ package struct SSHSettings: Sendable {
     package var keepaliveInterval: Duration
     /// After this long without an answer to that the connection is lost.
     package var keepaliveTimeout: Duration
+    /// After this long `sudo`, `su` or `doas` must have started a shell: what has not waits for something else than a
+    /// password.
+    package var becomeTimeout: Duration
 
     package init(
         prompt: Prompt? = nil, configurationFiles: [String]? = nil, environment: [String: String],
-        keepaliveInterval: Duration = .seconds(5), keepaliveTimeout: Duration = .seconds(10)
+        keepaliveInterval: Duration = .seconds(5), keepaliveTimeout: Duration = .seconds(10),
+        becomeTimeout: Duration = .seconds(30)
     ) {
         let home = environment["HOME"] ?? "/"
         self.prompt = prompt
@@ -35,6 +39,7 @@ package struct SSHSettings: Sendable {
         self.environment = environment
         self.keepaliveInterval = keepaliveInterval
         self.keepaliveTimeout = keepaliveTimeout
+        self.becomeTimeout = becomeTimeout
     }
 
     package var home: String { environment["HOME"] ?? "/" }

@@ -20,12 +20,16 @@ extension Session {
                 try await request(channel, until: deadline) { ssh_channel_request_pty_size($0, "dumb", 80, 24) }
             }
             try await request(channel, until: deadline) { ssh_channel_request_exec($0, dialogue.launchLine) }
-            try await converse(channel, &dialogue, until: deadline)
+            let becomeEnd = command.become.map { _ in ContinuousClock.now + shared.settings.becomeTimeout }
+            try await converse(channel, &dialogue, until: deadline, startingBefore: becomeEnd)
         } catch is CancellationError {
             terminate(dialogue.processID, command.become, channel)
             throw CancellationError()
         } catch is Abandoned {
             terminate(dialogue.processID, command.become, channel)
+            if !dialogue.hasStarted, command.become != nil, deadline.map({ .now < $0 }) ?? true {
+                throw dialogue.silence(after: shared.settings.becomeTimeout.shortText)
+            }
             throw timedOut(command)
         } catch let error as ConnectionError where error.kind == .outputTooLarge {
             terminate(dialogue.processID, command.become, channel)
@@ -37,7 +41,8 @@ extension Session {
 
     /// Moves bytes both ways until the command has ended.
     private func converse(
-        _ channel: Channel, _ dialogue: inout CommandDialogue, until deadline: ContinuousClock.Instant?
+        _ channel: Channel, _ dialogue: inout CommandDialogue, until deadline: ContinuousClock.Instant?,
+        startingBefore becomeEnd: ContinuousClock.Instant?
     ) async throws {
         var pending: ArraySlice<UInt8> = []
         var mustClose = false
@@ -72,7 +77,8 @@ extension Session {
                 guard try await waitForLastOutput(channel) else { break }
                 continue
             }
-            try await waitForChange(channel, orProgress: !pending.isEmpty, until: deadline)
+            let limits = [deadline, dialogue.hasStarted ? nil : becomeEnd].compactMap { $0 }
+            try await waitForChange(channel, orProgress: !pending.isEmpty, until: limits.min())
         }
         // The close came with the last data, or with the end of the link.
         for piece in channel.takeOutput() { _ = dialogue.receive(piece) }

@@ -11,6 +11,7 @@ extension Session {
         }
         let deadline = command.timeout.map { ContinuousClock.now + $0 }
         let shell = try await takeShell(command, until: deadline)
+        shell.becomeLimit = shared.settings.becomeTimeout
         do {
             let result = try await shell.run(command, until: deadline)
             giveBack(shell)

@@ -52,6 +52,9 @@ package struct CommandDialogue: Sendable {
         return step.reply.isEmpty ? [] : [.write(step.reply)]
     }
 
+    /// Why the command was given up before it began: whoever should start its shell says nothing more.
+    package func silence(after time: String) -> ConnectionError { opening.silence(after: time) }
+
     /// The result, once both outputs ended and the status is known.
     ///
     /// - Throws: `becomeDenied` when `become` refused, `protocolMismatch` when the login shell ran nothing.

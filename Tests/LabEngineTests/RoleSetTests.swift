@@ -101,7 +101,9 @@ struct RoleSetTests {
             lab.role(maps: [])
             lab.lab.write("inventory.yml", "all:\n  hosts:\n    one: {map: a}\n    two: {map: b}\n")
             lab.lab.write("Roles/app/meta/main.yml", "galaxy_info: {labctl: {hosts: all, prune: true}}\n")
-            lab.lab.write("Roles/app/tasks/main.yml", lab.task("'{{ map }}'").replacing("- name: '{{ map }}' applied", with: "- name: map applied"))
+            lab.lab.write(
+                "Roles/app/tasks/main.yml",
+                lab.task("'{{ map }}'").replacing("- name: '{{ map }}' applied", with: "- name: map applied"))
             for _ in 1...2 {
                 let report = try await lab.run("app")
                 #expect(report.exitCode == 0, "\(report.messages)")

@@ -86,6 +86,30 @@ extension OpenSSHTests {
             }
         }
 
+        /// One that waits for a fingerprint or a key's touch, with a big input and with a small one.
+        @Test(arguments: [1, 2 << 20])
+        func becomeThatNeverStartsIsTold(size: Int) async throws {
+            let folder = try temporaryFolder()
+            defer { try? shell("rm -rf \(folder)") }
+            try writeFile("#!/bin/sh\necho 'Touch the key.' >&2; exec sleep 100\n", to: folder + "/sudo")
+            chmod(folder + "/sudo", 0o755)
+            try await SSHServer.with(options: ["SetEnv PATH=\(folder):/usr/bin:/bin"]) { server in
+                var settings = server.settings()
+                settings.becomeTimeout = .seconds(1)
+                let connection = try await server.connect(settings: settings)
+                let error = await #expect(throws: ConnectionError.self) {
+                    try await connection.run(
+                        Command(
+                            .arguments(["cat"]), standardInput: [UInt8](repeating: 1, count: size),
+                            become: Become(password: Secret("x"))))
+                }
+                #expect(error?.kind == .becomeDenied)
+                #expect(error?.message == "sudo has not started a shell within 1s")
+                #expect(error?.notes == ["Touch the key."])
+                await connection.close()
+            }
+        }
+
         @Test func missingMethodIsTold() async throws {
             try await SSHServer.with(options: ["SetEnv PATH=/nowhere"]) { server in
                 try await server.withConnection { connection in

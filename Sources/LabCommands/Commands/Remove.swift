@@ -33,8 +33,9 @@ struct Remove: AsyncParsableCommand {
     func run() async throws {
         try await RoleRun(
             hosts: hosts, variables: variables, connection: connection, output: output, cluster: cluster,
-            sandbox: sandbox)
-            .remove(roles, removal)
+            sandbox: sandbox
+        )
+        .remove(roles, removal)
     }
 }
 
