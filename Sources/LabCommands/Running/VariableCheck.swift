@@ -27,8 +27,8 @@ struct VariableCheck {
         layer.variables.compactMap { name, variable in
             guard !known.contains(name), let near = nearestName(to: name, among: described.sorted()) else { return nil }
             return Diagnostic(
-                "no role knows the variable '\(name)'", span: variable.origin.span, severity: .warning,
-                hint: "did you mean '\(near)'?")
+                "no role knows the variable '\(name)'", span: variable.origin.span, hint: "did you mean '\(near)'?",
+                severity: .warning)
         }
     }
 }
