@@ -70,7 +70,7 @@ func runMatchCommand(_ command: String) -> Bool {
         ["/bin/sh", "-c", command].map { (word: String) in strdup(word) } + [nil]
     defer { for argument in arguments { free(argument) } }
     var pid: pid_t = 0
-    guard posix_spawn(&pid, "/bin/sh", nil, nil, &arguments, environ) == 0 else { return false }
+    guard withOrdinarySignals({ posix_spawn(&pid, "/bin/sh", nil, $0, &arguments, environ) }) == 0 else { return false }
     var status: Int32 = 0
     while waitpid(pid, &status, 0) < 0 {
         if errno != EINTR { return false }

@@ -128,23 +128,11 @@ final class ProxyProcess: Sendable {
         defer { posix_spawn_file_actions_destroy(&actions) }
         posix_spawn_file_actions_adddup2(&actions, theirs, 0)
         posix_spawn_file_actions_adddup2(&actions, theirs, 1)
-        #if canImport(Darwin)
-            var attributes: posix_spawnattr_t?
-        #else
-            var attributes = posix_spawnattr_t()
-        #endif
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        var defaults = sigset_t()
-        sigemptyset(&defaults)
-        sigaddset(&defaults, SIGPIPE)
-        posix_spawnattr_setsigdefault(&attributes, &defaults)
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF))
         var arguments: [UnsafeMutablePointer<CChar>?] =
             ["/bin/sh", "-c", "exec " + command].map { (word: String) in strdup(word) } + [nil]
         defer { for argument in arguments { free(argument) } }
         var pid: pid_t = 0
-        let result = posix_spawn(&pid, "/bin/sh", &actions, &attributes, &arguments, environ)
+        let result = withOrdinarySignals { posix_spawn(&pid, "/bin/sh", &actions, $0, &arguments, environ) }
         guard result == 0 else {
             close(ours)
             throw ConnectionError(

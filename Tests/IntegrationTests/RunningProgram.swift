@@ -34,8 +34,20 @@ final class RunningProgram: Sendable {
         var argv: [UnsafeMutablePointer<CChar>?] = (words + arguments).map { strdup($0) } + [nil]
         var envp: [UnsafeMutablePointer<CChar>?] = environment.map { strdup("\($0)=\($1)") } + [nil]
         defer { for text in argv + envp { free(text) } }
+        // A thread of the tests blocks most signals, and the program would inherit that.
+        #if canImport(Darwin)
+            var attributes: posix_spawnattr_t?
+        #else
+            var attributes = posix_spawnattr_t()
+        #endif
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        posix_spawnattr_setsigmask(&attributes, &signals)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
         var child = pid_t()
-        let code = posix_spawn(&child, "/bin/sh", nil, nil, &argv, &envp)
+        let code = posix_spawn(&child, "/bin/sh", nil, &attributes, &argv, &envp)
         guard code == 0 else { throw Failure(code: code) }
         process = child
     }

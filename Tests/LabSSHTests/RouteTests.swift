@@ -1,7 +1,8 @@
 import LabCore
-import LabSSH
 import LabTransport
 import Testing
+
+@testable import LabSSH
 
 #if canImport(Glibc)
     import Glibc
@@ -142,6 +143,13 @@ extension OpenSSHTests {
                 #expect(error?.message.hasPrefix("through the jump host bastion: connection refused by") == true)
             }
         }
+
+        #if os(Linux)
+            /// As the programs that a shell starts; else SIGTERM would not end them.
+            @Test func programsOfTheConfigurationBlockNoSignal() {
+                #expect(runMatchCommand("grep -qE '^SigBlk:[[:space:]]+0+$' /proc/self/status"))
+            }
+        #endif
 
         @Test func proxyCommandCarriesTheConnection() async throws {
             try await SSHServer.with { jump in
