@@ -261,6 +261,8 @@ extension OpenSSHTests {
             try await withForward(to: .port(host: "127.0.0.1", port: closed)) { port, _, refusals in
                 for count in 1...2 {
                     _ = try? await exchange("x", port)
+                    // The end of the connection may be seen before the refusal is told.
+                    for _ in 0..<500 where refusals().count < count { try await Task.sleep(for: .milliseconds(10)) }
                     #expect(refusals().count == count)
                 }
                 #expect(refusals().first == "the node cannot connect to 127.0.0.1:\(closed)")

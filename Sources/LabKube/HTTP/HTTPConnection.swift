@@ -139,6 +139,8 @@ final class HTTPConnection: Sendable {
             promise.fail(error)
             throw lost(error)
         }
+        // A stream that had not become active when the link went tells its handlers nothing.
+        exchange.closeFuture.whenComplete { _ in promise.fail(ChannelError.eof) }
         let isShared = isMultiplexed
         let deadline = exchange.eventLoop.scheduleTask(in: timeout.timeAmount) {
             promise.fail(
@@ -182,6 +184,10 @@ final class HTTPConnection: Sendable {
         } catch {
             head.fail(error)
             throw lost(error)
+        }
+        exchange.closeFuture.whenComplete { _ in
+            head.fail(ChannelError.eof)
+            continuation.finish(throwing: self.lost(ChannelError.eof))
         }
         continuation.onTermination = { _ in exchange.close(promise: nil) }
         let deadline = exchange.eventLoop.scheduleTask(in: timeout.timeAmount) {

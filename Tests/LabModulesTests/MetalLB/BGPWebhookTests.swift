@@ -37,7 +37,7 @@ struct BGPWebhookTests {
             return nil
         } catch let error as any DiagnosticError {
             let all = error.diagnostics.flatMap { [$0.message] + $0.notes.map(\.message) }.joined(separator: "\n")
-            return all.range(of: "denied the request: ").map { String(all[$0.upperBound...]) } ?? all
+            return all.range(of: " is refused: ").map { String(all[$0.upperBound...]) } ?? all
         }
     }
 
