@@ -96,8 +96,9 @@ package final class ConnectProxy: Sendable {
                 .connect(host: "127.0.0.1", port: port) { channel in
                     channel.eventLoop.makeCompletedFuture { try Link(wrappingChannelSynchronously: channel) }
                 }
-            try await outbound.write(ByteBuffer(string: "HTTP/1.1 200 Connection established\r\n\r\n"))
+            // A client that is gone already must not keep the far end from being closed.
             try await far.executeThenClose { farInbound, farOutbound in
+                try await outbound.write(ByteBuffer(string: "HTTP/1.1 200 Connection established\r\n\r\n"))
                 async let down: Void = {
                     for try await piece in farInbound {
                         log.count(piece.readableBytes, at: index)

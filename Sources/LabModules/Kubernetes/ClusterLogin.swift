@@ -94,15 +94,29 @@ package struct ClusterLogin: Sendable {
             try text(.context), try text(.kubeconfig),
         ].map { $0 ?? "" }
         let key = (["kubernetes", context.hostName] + chosen + surroundings).joined(separator: "\u{0}")
-        return try await context.shared.resource(key, as: ClusterSession.self) {
-            do {
-                let plugins = PluginVoice()
-                return ClusterSession(client: try await client(isDirect: isDirect, plugins), plugins: plugins)
-            } catch let error as KubeError {
-                throw ModuleError(error)
+        do {
+            return try await context.shared.resource(key, as: ClusterSession.self) {
+                do {
+                    let plugins = PluginVoice()
+                    return ClusterSession(client: try await client(isDirect: isDirect, plugins), plugins: plugins)
+                } catch let error as KubeError {
+                    throw Failure(error: ModuleError(error), place: place)
+                } catch let error as ModuleError {
+                    throw Failure(error: error, place: place)
+                }
             }
+        } catch let failure as Failure {
+            throw failure.error.moved(from: failure.place, to: place)
         }
     }
+
+    /// Why no session was made, and the place of the call that tried: others that waited for it tell their own.
+    private struct Failure: Error {
+        let error: ModuleError
+        let place: SourceSpan?
+    }
+
+    private var place: SourceSpan? { call.source["kubeconfig"]?.span ?? call.span }
 
     private func client(isDirect: Bool, _ plugins: PluginVoice) async throws -> KubeClient {
         let config = try await kubeconfig(plugins)
@@ -266,5 +280,17 @@ extension ModuleError {
             values["error"] = .int(status.code)
         }
         self.init(error.diagnostics, values: values, failureClass: error.failureClass, isTransient: error.isTransient)
+    }
+}
+
+extension ModuleError {
+    /// The same error of another call: what is told of the one's place is told of the other's.
+    fileprivate func moved(from old: SourceSpan?, to new: SourceSpan?) -> ModuleError {
+        let diagnostics = diagnostics.map { diagnostic in
+            var moved = diagnostic
+            if diagnostic.span == old { moved.span = new }
+            return moved
+        }
+        return ModuleError(diagnostics, values: values, failureClass: failureClass, isTransient: isTransient)
     }
 }
