@@ -23,6 +23,7 @@ struct SandboxCommand: AsyncParsableCommand {
                 try await SandboxUse.start { _ in }
             }
             output.line(use.sandbox.kind.sentence)
+            if let replacement = use.replacement { output.line(replacement) }
             output.line(use.sandbox.wasRunning ? "it is up already" : "it is up")
             SandboxCommand.show(use.sandbox)
         }

@@ -10,6 +10,14 @@ import LabSandbox
 /// The sandbox that a command works in.
 struct SandboxUse: Sendable {
     let sandbox: Sandbox
+    /// What was wrong with the sandbox that this one replaces; empty when it replaces none.
+    private let faults: [String]
+
+    /// Says that an old sandbox is gone; nil when none is.
+    var replacement: String? {
+        faults.isEmpty || sandbox.wasRunning
+            ? nil : "the old sandbox was removed, with all that was in its cluster: \(faults.joined(separator: "; "))"
+    }
 
     var inventoryPath: String { sandbox.inventoryPath }
 
@@ -22,13 +30,10 @@ struct SandboxUse: Sendable {
         let sandbox = try await Sandbox.up(
             LabSandbox.SandboxOptions(project: ".", executable: executable, assets: assets))
         tell(sandbox.kind.sentence)
-        if !sandbox.wasRunning {
-            if !faults.isEmpty {
-                tell("the old sandbox was removed, with all that was in its cluster: \(faults.joined(separator: "; "))")
-            }
-            tell("started it; `labctl sandbox down` ends it")
-        }
-        return SandboxUse(sandbox: sandbox)
+        let use = SandboxUse(sandbox: sandbox, faults: faults)
+        if let replacement = use.replacement { tell(replacement) }
+        if !sandbox.wasRunning { tell("started it; `labctl sandbox down` ends it") }
+        return use
     }
 
     /// The path of the labctl that is running.
