@@ -117,7 +117,7 @@ struct CompetingWriterTests {
             await Self.compete(server, times: .max, writes: writes) { _, number in
                 "{\"metadata\":{\"annotations\":{\"rival\":\"\(number)\"}}}"
             }
-            let impatient = self.engine(client, gate: .seconds(3))
+            let impatient = self.engine(client, gate: .seconds(8))
             let error = await failure { _ = try await impatient.apply(try await impatient.plan(changed)) }
             #expect(error?.kind == .race)
             #expect(writes.value > 2)

@@ -52,7 +52,9 @@ struct ChannelPump: Sendable {
                     throw CancellationError()
                 }
                 defer { group.cancelAll() }
-                try await group.waitForAll()
+                // Not `waitForAll`, which waits for the others when one fails: a reset stream would leave NIO's side open,
+                // and its requests waiting.
+                for try await _ in group {}
             }
         }
         await stream.close()

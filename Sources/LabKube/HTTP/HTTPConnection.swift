@@ -229,6 +229,11 @@ final class HTTPConnection: Sendable {
                     return stream
                 }
             }
+            // A stream that is opened on a link that has just gone would wait for ever to become active.
+            guard channel.isActive else {
+                exchange.close(promise: nil)
+                throw ChannelError.ioOnClosedChannel
+            }
         case .http1:
             let channel = channel
             exchange = try await channel.eventLoop.submit {
