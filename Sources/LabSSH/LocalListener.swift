@@ -33,6 +33,23 @@ package actor LocalListener {
         guard case .success(let addresses) = found else {
             throw ConnectionError(.configuration, hostName: "localhost", "\(host) is no address of this machine")
         }
+        // A port that is free on one address may be somebody's on the other: then another one is asked for.
+        var triesLeft = port == 0 ? 20 : 0
+        while true {
+            do {
+                return try await listen(on: addresses, port)
+            } catch let error as PortInUse {
+                guard triesLeft > 0 else { throw error.told }
+                triesLeft -= 1
+            }
+        }
+    }
+
+    private struct PortInUse: Error {
+        let told: ConnectionError
+    }
+
+    private static func listen(on addresses: [Address], _ port: Int) async throws -> [LocalListener] {
         var listeners: [LocalListener] = []
         var failure: (address: String, number: Int32)?
         for address in addresses {
@@ -51,13 +68,14 @@ package actor LocalListener {
         }
         if let failure, listeners.isEmpty || failure.number == EADDRINUSE {
             for listener in listeners { await listener.close() }
-            throw ConnectionError(
+            let error = ConnectionError(
                 .configuration, hostName: "localhost",
                 "cannot listen on \(failure.address): \(systemError(failure.number))",
                 hint: failure.number == EADDRINUSE
                     ? "choose another port, or 0 for a free one"
                     : failure.number == EACCES && port < 1024
                         ? "ports below 1024 are root's: choose another one" : nil)
+            throw failure.number == EADDRINUSE ? PortInUse(told: error) : error as any Error
         }
         return listeners
     }
