@@ -11,6 +11,11 @@ import LabTransport
 struct AgentKey: Sendable {
     let blob: [UInt8]
     let comment: String
+    /// The key that signs, where this is a certificate from a file for one that the agent has without.
+    var signer: [UInt8]?
+
+    /// For people.
+    var name: String { signer == nil ? "\(comment) (\(type))" : "certificate \(comment) with the agent's key" }
 
     /// The blob's key type, its first string (RFC 4253 section 6.6).
     var type: String {
@@ -24,6 +29,7 @@ enum Agent {
     private static let failure: UInt8 = 5
     private static let requestIdentities: UInt8 = 11
     private static let identitiesAnswer: UInt8 = 12
+    private static let signRequest: UInt8 = 13
 
     /// The keys that the agent holds.
     static func keys(at path: String) -> Result<[AgentKey], SystemError> {
@@ -58,12 +64,22 @@ enum Agent {
                 continue
             }
             if agent < 0 { agent = connect(path) }
-            guard agent >= 0, send(agent, request), let answer = receive(agent) else {
+            guard agent >= 0, send(agent, signable(request, keys)), let answer = receive(agent) else {
                 guard send(end, [failure]) else { return }
                 continue
             }
             guard send(end, answer) else { return }
         }
+    }
+
+    /// A request to sign with a certificate, as one to sign with its key.
+    private static func signable(_ request: [UInt8], _ keys: [AgentKey]) -> [UInt8] {
+        guard request.first == signRequest else { return request }
+        var reader = WireReader(Array(request.dropFirst()))
+        guard let blob = reader.string(), let signer = keys.first(where: { $0.blob == blob })?.signer else {
+            return request
+        }
+        return [signRequest] + wire(signer) + reader.remaining
     }
 
     /// A connected socket, or -1 with `errno`.
@@ -141,6 +157,8 @@ struct WireReader {
     private var rest: ArraySlice<UInt8>
 
     init(_ bytes: [UInt8]) { rest = bytes[...] }
+
+    var remaining: [UInt8] { Array(rest) }
 
     mutating func number() -> UInt32? {
         guard rest.count >= 4 else { return nil }

@@ -41,7 +41,17 @@ enum KeyFile {
         }
         if result == SSH_OK, let key { return .key(LoadedKey(key)) }
         if asked || passphrase != nil || isEncrypted(text) { return .needsPassphrase }
+        if isFIDO(text) { return .unreadable("a FIDO key is used through the agent: ssh-add \(path)") }
         return .unreadable("the key is broken or of an unknown type")
+    }
+
+    /// Whether the key is in a security key: the file has only its handle, which libssh 0.10 does not know.
+    private static func isFIDO(_ text: String) -> Bool {
+        let body = text.split(whereSeparator: \.isNewline).filter { !$0.hasPrefix("-----") }.joined()
+        guard let content = bytes(base64: body) else { return false }
+        return String(decoding: content, as: UTF8.self).firstMatch(
+            of: /sk-(ssh-ed25519|ecdsa-sha2-nistp256)@openssh\.com/)
+            != nil
     }
 
     /// The key's public half, from `path.pub`; nil where there is none.
@@ -67,6 +77,24 @@ enum KeyFile {
         // libssh compares the keys.
         guard ssh_pki_copy_cert_to_privkey(certificate, copy) == SSH_OK else { return nil }
         return result
+    }
+
+    /// A certificate together with the key of an agent that it is for; nil where there is none, or it is for another key.
+    ///
+    /// A certificate has the fields of its key after its own type and a nonce (OpenSSH's PROTOCOL.certkeys).
+    static func certificate(_ file: String, for key: AgentKey) -> AgentKey? {
+        guard case .success(let content) = readWholeFile(file) else { return nil }
+        let words = String(decoding: content, as: UTF8.self).split(whereSeparator: \.isWhitespace)
+        guard words.count >= 2, let blob = bytes(base64: String(words[1])) else { return nil }
+        var certificate = WireReader(blob)
+        var plain = WireReader(key.blob)
+        guard let type = certificate.string(), let plainType = plain.string(), certificate.string() != nil,
+            String(decoding: type, as: UTF8.self)
+                == String(decoding: plainType, as: UTF8.self).replacing("@openssh.com", with: "")
+                + "-cert-v01@openssh.com",
+            certificate.remaining.starts(with: plain.remaining)
+        else { return nil }
+        return AgentKey(blob: blob, comment: file, signer: key.blob)
     }
 
     /// PEM says so in a header; the OpenSSH format names a cipher other than "none" in its binary part, and libssh asks.

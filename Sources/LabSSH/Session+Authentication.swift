@@ -17,7 +17,7 @@ final class LoadedKey: @unchecked Sendable {
 }
 
 extension Session {
-    private static let success = Int32(LABCTL_AUTH_SUCCESS)
+    static let success = Int32(LABCTL_AUTH_SUCCESS)
     private static let denied = Int32(LABCTL_AUTH_DENIED)
 
     /// Tries the ways to log in: public keys, then keyboard-interactive and passwords.
@@ -64,8 +64,8 @@ extension Session {
 
     private func publicKeys(_ link: Link, until deadline: ContinuousClock.Instant) async throws -> Bool {
         var agentKeys = try await agentKeys(until: deadline)
-        // The agent's keys that are named by file.
-        var named: [AgentKey] = []
+        // The agent's keys that are named by file, their certificates first.
+        var named = try await certifiedAgentKeys(agentKeys, until: deadline)
         var locked: [String] = []
         for path in route.identityFiles where !agentKeys.isEmpty {
             guard let blob = try await abandonable(until: deadline, { KeyFile.publicBlob(path) }),
@@ -99,7 +99,7 @@ extension Session {
         _ path: String, _ key: LoadedKey, _ link: Link, until deadline: ContinuousClock.Instant
     ) async throws -> Bool {
         let certificates = route.certificateFiles + [path + "-cert.pub"]
-        for file in certificates {
+        for file in certificates where !agentsCertificates.contains(file) {
             let certified = try await abandonable(until: deadline) { KeyFile.certified(key, file) }
             guard let certified else { continue }
             let result = try await call(link, until: deadline) { labctl_ssh_auth_key($0, certified.handle) }
@@ -131,99 +131,6 @@ extension Session {
         case .missing, .needsPassphrase: tried.append("key \(path): cannot be read")
         }
         return false
-    }
-
-    // MARK: Agent
-
-    private func agentKeys(until deadline: ContinuousClock.Instant) async throws -> [AgentKey] {
-        guard let path = route.agentSocket else { return [] }
-        let result: Result<[AgentKey], SystemError>
-        do {
-            // A stuck agent gets a part of the time, so that key files still have their chance.
-            result = try await abandonable(until: min(deadline, .now + route.connectTimeout / 2)) {
-                Agent.keys(at: path)
-            }
-        } catch is Abandoned {
-            tried.append("agent \(path): no answer")
-            return []
-        }
-        switch result {
-        case .success(let keys):
-            if keys.isEmpty { tried.append("agent \(path): it has no keys") }
-            return keys
-        case .failure(let error):
-            tried.append("agent \(path): \(systemError(error.number))")
-            return []
-        }
-    }
-
-    /// Has the agent sign. libssh talks to it with blocking calls, so the session is lent to a helper thread for these.
-    private func agent(_ keys: [AgentKey], _ link: Link, until deadline: ContinuousClock.Instant) async throws -> Bool {
-        guard !keys.isEmpty, let path = route.agentSocket else { return false }
-        var ends: [Int32] = [-1, -1]
-        let made = socketpair(AF_UNIX, labctl_stream_socket(), 0, &ends)
-        guard made == 0 else { return false }
-        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-        let (ours, relayed) = (ends[0], ends[1])
-        // libssh closes its end with the session; this duplicate is for hanging up.
-        let hangUp = dup(ours)
-        defer {
-            shutdown(hangUp, Int32(SHUT_RDWR))
-            closeDescriptor(hangUp)
-        }
-        // libssh closes the last one that it was given, and forgets the others.
-        if agentDescriptor >= 0 { closeDescriptor(agentDescriptor) }
-        agentDescriptor = ours
-        ssh_set_agent_socket(try link.session(), ours)
-        BlockingThreads.shared.submit { Agent.relay(relayed, to: path, keys: keys) }
-        var result = Int32(LABCTL_AUTH_AGAIN)
-        do {
-            while true {
-                result = try await lend(link, hangUp: hangUp, until: deadline) { labctl_ssh_auth_agent($0) }
-                if result != LABCTL_AUTH_AGAIN { break }
-                try await link.wait(for: link.progress, until: deadline)
-            }
-            hasAskedServer = true
-            if result == Self.success { return true }
-            if let failure = link.failure { throw failure }
-        } catch let failure as ConnectionError {
-            // Servers end the connection after too many attempts, and libssh does not tell how far it came.
-            let names = keys.prefix(6).map { "\($0.comment) (\($0.type))" }.joined(separator: ", ")
-            tried.append(
-                "agent's keys \(names)\(keys.count > 6 ? " and \(keys.count - 6) more" : ""): the server ended the connection"
-            )
-            throw failure
-        }
-        for key in keys { tried.append("agent's key \(key.comment) (\(key.type)): not accepted") }
-        return false
-    }
-
-    /// Calls libssh on a helper thread while this one leaves the session alone.
-    private func lend(
-        _ link: Link, hangUp: Int32, until deadline: ContinuousClock.Instant,
-        _ body: @escaping @Sendable (ssh_session) -> Int32
-    ) async throws -> Int32 {
-        let borrowed = BorrowedSession(try link.session())
-        link.isLent = true
-        defer { link.isLent = false }
-        let timer = Task {
-            try await Task.sleep(until: deadline, clock: .continuous)
-            shutdown(hangUp, Int32(SHUT_RDWR))
-        }
-        defer { timer.cancel() }
-        // Not abandonable: the session must be back before anything else may happen to it. What can block is the agent,
-        // and that ends when its socket is shut down.
-        let result = await withTaskCancellationHandler {
-            _ = self
-            return await withCheckedContinuation { continuation in
-                BlockingThreads.lent.submit { continuation.resume(returning: body(borrowed.handle)) }
-            }
-        } onCancel: {
-            shutdown(hangUp, Int32(SHUT_RDWR))
-        }
-        try Task.checkCancellation()
-        if .now >= deadline { throw Abandoned.timedOut }
-        return result
     }
 
     // MARK: Passwords
@@ -319,28 +226,4 @@ extension Session {
                     + "ansible_ssh_private_key_file, or with IdentityFile and IdentitiesOnly"
                 : "set ansible_ssh_private_key_file, or load the key into the agent with ssh-add")
     }
-}
-
-/// A session on its way to a helper thread that alone uses it for a while.
-private struct BorrowedSession: @unchecked Sendable {
-    // `Link.isLent` keeps the session's own thread away.
-    let handle: ssh_session
-    init(_ handle: ssh_session) { self.handle = handle }
-}
-
-/// Base64 (RFC 4648 section 4), as public key files have it.
-func base64(_ bytes: [UInt8]) -> String {
-    let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-    var text: [UInt8] = []
-    text.reserveCapacity((bytes.count + 2) / 3 * 4)
-    var index = 0
-    while index < bytes.count {
-        let group = (0..<3).reduce(0) { $0 << 8 | (index + $1 < bytes.count ? Int(bytes[index + $1]) : 0) }
-        for position in 0..<4 {
-            let isPadding = index + position > bytes.count
-            text.append(isPadding ? UInt8(ascii: "=") : digits[group >> (18 - 6 * position) & 63])
-        }
-        index += 3
-    }
-    return String(decoding: text, as: UTF8.self)
 }

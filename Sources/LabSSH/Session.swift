@@ -19,6 +19,8 @@ actor Session {
     var withholdsPassword = false
     /// The descriptor that libssh takes for the agent's.
     var agentDescriptor: Int32 = -1
+    /// The certificate files that were tried with a key of the agent's.
+    var agentsCertificates: Set<String> = []
     /// What is being done until the login is complete, for the message when it takes too long.
     var stage = ""
     /// The jump host's connection or the proxy command's process, as long as this session needs it.

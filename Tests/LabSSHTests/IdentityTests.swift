@@ -155,6 +155,114 @@ extension OpenSSHTests {
             }
         }
 
+        @Test(arguments: [false, true])
+        func certificateForAKeyThatOnlyTheAgentHas(isNamed: Bool) async throws {
+            try await SSHServer.with(options: ["TrustedUserCAKeys ca.pub", "AuthorizedKeysFile none"]) { server in
+                try shell(
+                    """
+                    cd \(server.folder) && ssh-keygen -q -t ed25519 -N '' -f held \
+                    && ssh-keygen -q -s ca -I id -n \(currentUser) held.pub && mv held-cert.pub certificate.pub
+                    """)
+                try await withAgent(server) { socket in
+                    try shell("cd \(server.folder) && SSH_AUTH_SOCK=\(socket) ssh-add -q held && rm held")
+                    let settings = server.settings(environment: ["SSH_AUTH_SOCK": socket])
+                    let plain = await #expect(throws: ConnectionError.self) {
+                        try await server.connect(server.endpoint(identities: []), settings: settings)
+                    }
+                    #expect(plain?.kind == .authenticationDenied)
+                    if isNamed {
+                        let option = Endpoint.Option("CertificateFile", server.folder + "/certificate.pub")
+                        try await expectLogin(server, server.endpoint(identities: [], options: [option]), settings)
+                    } else {
+                        try shell("cd \(server.folder) && mv certificate.pub held-cert.pub")
+                        try await expectLogin(
+                            server, server.endpoint(identities: [server.folder + "/held"]), settings)
+                        // One that is for somebody else is told, by its name.
+                        try shell("cd \(server.folder) && ssh-keygen -q -s ca -I id -n somebody held.pub")
+                        let other = await #expect(throws: ConnectionError.self) {
+                            try await server.connect(
+                                server.endpoint(identities: [server.folder + "/held"]), settings: settings)
+                        }
+                        #expect(
+                            other?.notes.first
+                                == "certificate \(server.folder)/held-cert.pub with the agent's key: not accepted")
+                    }
+                }
+            }
+        }
+
+        @Test func slowAgentIsWaitedFor() async throws {
+            try await SSHServer.with { server in
+                try await withAgent(server) { socket in
+                    try shell("SSH_AUTH_SOCK=\(socket) ssh-add -q \(server.keyFile)")
+                    let slow = try SlowAgent(path: server.folder + "/slow", agent: socket, delay: .milliseconds(700))
+                    defer { slow.stop() }
+                    let settings = server.settings(environment: ["SSH_AUTH_SOCK": slow.path])
+                    try await expectLogin(server, server.endpoint(identities: []), settings)
+                    #expect(slow.answers >= 2, "the list of keys and a signature")
+                }
+            }
+        }
+
+        @Test func forwardedAgentSigns() async throws {
+            try await SSHServer.with(options: ["AllowAgentForwarding yes"]) { server in
+                try await withAgent(server) { socket in
+                    try shell("SSH_AUTH_SOCK=\(socket) ssh-add -q \(server.keyFile)")
+                    // Somebody logs in with ssh -A and runs labctl there: its agent is on the machine before.
+                    let place = server.folder + "/place"
+                    let login = try spawn(
+                        [
+                            "env", "SSH_AUTH_SOCK=\(socket)", "ssh", "-A", "-F", "none", "-p", String(server.port),
+                            "-o",
+                            "UserKnownHostsFile=\(server.knownHosts)", server.address,
+                            "echo $SSH_AUTH_SOCK >\(place).new && mv \(place).new \(place) && exec sleep 60",
+                        ], isQuiet: true)
+                    defer {
+                        kill(login, SIGKILL)
+                        var status: Int32 = 0
+                        waitpid(login, &status, 0)
+                    }
+                    for _ in 0..<1_000 where access(place, F_OK) != 0 { try await Task.sleep(for: .milliseconds(10)) }
+                    let text = String(decoding: try readFile(place), as: UTF8.self)
+                    let path = String(try #require(text.split(whereSeparator: \.isNewline).first))
+                    #expect(path != socket)
+                    try shell("mv \(server.keyFile) \(server.folder)/hidden")
+                    let settings = server.settings(environment: ["SSH_AUTH_SOCK": path])
+                    try await expectLogin(server, server.endpoint(identities: []), settings)
+                }
+            }
+        }
+
+        /// OpenSSH's own stand-in for a security key, of Debian's openssh-tests.
+        static let securityKey = ["/usr/lib/openssh/regress/misc/sk-dummy/sk-dummy.so"]
+            .first { (path: String) in access(path, R_OK) == 0 }
+
+        @Test(
+            .enabled(if: securityKey != nil, "needs the stand-in for a security key of openssh-tests"),
+            arguments: ["ed25519-sk", "ecdsa-sk"])
+        func securityKeyOfTheAgent(type: String) async throws {
+            let provider = try #require(Self.securityKey)
+            try await SSHServer.with { server in
+                let key = server.folder + "/fido"
+                try shell(
+                    """
+                    SSH_SK_PROVIDER=\(provider) ssh-keygen -q -t \(type) -N '' -f \(key) \
+                    && cat \(key).pub >> \(server.folder)/authorized_keys
+                    """)
+                // From the file alone it cannot be used, and that is told.
+                let denied = await #expect(throws: ConnectionError.self) {
+                    try await server.connect(server.endpoint(identities: [key]), settings: server.settings())
+                }
+                #expect(denied?.notes.first == "key \(key): a FIDO key is used through the agent: ssh-add \(key)")
+                try await withAgent(server, options: ["-P", "/usr/lib/*"]) { socket in
+                    try shell("SSH_SK_PROVIDER=\(provider) SSH_AUTH_SOCK=\(socket) ssh-add -q \(key)")
+                    let settings = server.settings(environment: ["SSH_AUTH_SOCK": socket])
+                    try await expectLogin(server, server.endpoint(identities: [key]), settings)
+                    try await expectLogin(server, server.endpoint(identities: []), settings)
+                }
+            }
+        }
+
         @Test func tooManyKeysAreTold() async throws {
             try await SSHServer.with(options: ["MaxAuthTries 3"]) { server in
                 try await withAgent(server) { socket in
@@ -252,44 +360,4 @@ extension OpenSSHTests {
             }
         }
     }
-}
-
-/// An ssh-agent for the length of `body`.
-func withAgent<T>(_ server: SSHServer, _ body: (String) async throws -> T) async throws -> T {
-    let socket = server.folder + "/agent.sock"
-    let pid = try spawn(["ssh-agent", "-D", "-a", socket], isQuiet: true)
-    defer {
-        kill(pid, SIGKILL)
-        var status: Int32 = 0
-        waitpid(pid, &status, 0)
-    }
-    for _ in 0..<200 where access(socket, F_OK) != 0 { try await Task.sleep(for: .milliseconds(10)) }
-    return try await body(socket)
-}
-
-/// A Unix socket that takes connections and says nothing.
-final class SilentUnixServer: Sendable {
-    let path: String
-    private let listener: Int32
-
-    init(path: String) throws {
-        self.path = path
-        #if canImport(Glibc)
-            listener = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
-        #else
-            listener = socket(AF_UNIX, SOCK_STREAM, 0)
-        #endif
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: Array(path.utf8)) }
-        let descriptor = listener
-        let result = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
-            }
-        }
-        guard result == 0, listen(listener, 4) == 0 else { throw FixtureError("cannot listen at \(path)") }
-    }
-
-    func stop() { close(listener) }
 }
