@@ -17,14 +17,25 @@ extension KubeClient {
         )
     }
 
+    /// What a list answered.
+    package struct ObjectList: Sendable {
+        package let items: [Value]
+        /// Where to watch from.
+        package let resourceVersion: String
+        /// Whether there are no others.
+        package let isComplete: Bool
+    }
+
     /// All objects of a kind, read page by page, and the resource version to watch from.
     ///
-    /// - Parameter metadataOnly: Without anything but kind and metadata, where the server can do that.
+    /// - Parameters:
+    ///   - limit: Stop reading pages when there are more than this.
+    ///   - metadataOnly: Without anything but kind and metadata, where the server can do that.
     /// - Throws: `KubeError`.
     package func list(
         _ resource: APIResource, namespace: String? = nil, labelSelector: String? = nil, fieldSelector: String? = nil,
-        pageSize: Int = 500, metadataOnly: Bool = false
-    ) async throws -> (items: [Value], resourceVersion: String) {
+        pageSize: Int = 500, limit: Int = .max, metadataOnly: Bool = false
+    ) async throws -> ObjectList {
         var items: [Value] = []
         var next: String?
         var restarts = 0
@@ -54,8 +65,12 @@ extension KubeClient {
                 if item["apiVersion"] == nil || metadataOnly { item["apiVersion"] = .string(resource.apiVersion) }
                 return item
             }
+            let version = page[["metadata", "resourceVersion"]]?.string ?? ""
             guard let token = page[["metadata", "continue"]]?.string, !token.isEmpty else {
-                return (items, page[["metadata", "resourceVersion"]]?.string ?? "")
+                return ObjectList(items: items, resourceVersion: version, isComplete: true)
+            }
+            guard items.count + (page[["metadata", "remainingItemCount"]]?.int ?? 0) <= limit else {
+                return ObjectList(items: items, resourceVersion: version, isComplete: false)
             }
             next = token
         }

@@ -23,15 +23,21 @@ package struct ApplyEngine: Sendable {
 
     /// Says what applying the intents would change; reads only.
     ///
-    /// - Parameter expected: What will be there by then from earlier in the run, besides what the list itself brings.
+    /// - Parameters:
+    ///   - expected: What will be there by then from earlier in the run, besides what the list itself brings.
+    ///   - known: What was there a moment ago; it spares requests and need not be true any more.
     /// - Throws: `KubeError` with a diagnostic for each object that cannot be applied.
-    package func plan(_ intents: [Intent], expected: ExpectedObjects = ExpectedObjects()) async throws -> ApplyPlan {
+    package func plan(
+        _ intents: [Intent], expected: ExpectedObjects = ExpectedObjects(), known: KnownObjects = KnownObjects()
+    ) async throws -> ApplyPlan {
         var expected = expected
         expected.formUnion(ExpectedObjects(broughtBy: intents.map(\.object)))
-        let known = expected
+        let coming = expected
+        let seen = await listed(intents, expected: coming, known: known)
         let looked = try await concurrently(intents, limit: Self.concurrency) { intent in
             do {
-                return Result<ApplyItem, KubeError>.success(try await examine(intent, expected: known))
+                return Result<ApplyItem, KubeError>.success(
+                    try await examine(intent, expected: coming, known: seen[intent.reference]))
             } catch let error as KubeError {
                 return .failure(error)
             }
@@ -69,43 +75,6 @@ package struct ApplyEngine: Sendable {
         }
     }
 
-    // MARK: Looking at one object
-
-    func examine(_ intent: Intent, expected: ExpectedObjects) async throws -> ApplyItem {
-        guard let (intent, resource) = try await resolve(intent, expected: expected) else {
-            return ApplyItem(intent, .unchecked("its CustomResourceDefinition comes first"), resource: nil)
-        }
-        var looks = 0
-        while true {
-            looks += 1
-            do {
-                let seen = try await look(intent, resource)
-                // Somebody wrote between the two requests: what they say does not belong together.
-                let isTorn =
-                    seen.live != nil && seen.result != nil && version(seen.live) != version(seen.result)
-                if isTorn, looks < Self.maximumLooks { continue }
-                return item(intent, resource, seen)
-            } catch let error as KubeError {
-                if let reason = uncheckable(error, intent, expected) {
-                    let live = try? await client.get(
-                        resource, namespace: intent.reference.namespace, name: intent.reference.name)
-                    return ApplyItem(intent, .unchecked(reason), resource: resource, live: live)
-                }
-                // A webhook may fail to answer once; a race is over at once.
-                if error.kind == .race || error.kind == .webhookUnavailable, looks < Self.maximumLooks {
-                    try await Task.sleep(for: .milliseconds(100 * looks))
-                    continue
-                }
-                if error.kind == .webhookUnavailable {
-                    let live = try? await client.get(
-                        resource, namespace: intent.reference.namespace, name: intent.reference.name)
-                    return ApplyItem(intent, .unchecked(webhookReason(error)), resource: resource, live: live)
-                }
-                throw await explained(error, intent, resource)
-            }
-        }
-    }
-
     /// The resource of an intent, and the intent in its namespace or none; nil when its kind is still to come.
     ///
     /// - Throws: `KubeError` of kind `unknownKind`.
@@ -126,61 +95,6 @@ package struct ApplyEngine: Sendable {
             apiVersion: reference.apiVersion, kind: reference.kind, namespace: nil, name: reference.name)
         intent.object = intent.object.removing(.keys("metadata", "namespace"))
         return (intent, resource)
-    }
-
-    private struct Look {
-        var live: Value?
-        var result: Value?
-        var isCreated = false
-        var kept: [String] = []
-        var migration: Migration?
-    }
-
-    private func look(_ intent: Intent, _ resource: APIResource) async throws -> Look {
-        let reference = intent.reference
-        let isServerSide = settings.method == .serverSide(force: true) || settings.method == .serverSide(force: false)
-        guard isServerSide, settings.createsMissing, !mayKeep(intent.object) else {
-            let live = try await client.get(resource, namespace: reference.namespace, name: reference.name)
-            return try await look(intent, resource, live: live)
-        }
-        // Nothing has to be known of the live object before the dry run: both at once.
-        async let reading = client.get(resource, namespace: reference.namespace, name: reference.name)
-        async let checking = Result.capture {
-            try await write(intent.object, intent, resource, live: nil, dryRun: true)
-        }
-        let live = try await reading
-        let checked = await checking
-        var look = Look(live: live, migration: migration(live))
-        do {
-            let result = try checked.get()
-            look.result = result.object
-            look.isCreated = result.isCreated
-        } catch let error as KubeError where isResolvedByMigration(error, look.migration) {
-            look.result = try await write(intent.object, intent, resource, live: live, dryRun: true, force: true).object
-        }
-        return look
-    }
-
-    private func look(_ intent: Intent, _ resource: APIResource, live: Value?) async throws -> Look {
-        var look = Look(live: live)
-        if live == nil, !settings.createsMissing { return look }
-        var object = intent.object
-        if let live, case .serverSide = settings.method {
-            if mayKeep(object) {
-                let kept = keep(object, intent.reference, live: live)
-                object = kept.object
-                look.kept = kept.notes
-            }
-            look.migration = migration(live)
-        }
-        do {
-            let result = try await write(object, intent, resource, live: live, dryRun: true)
-            look.result = result.object
-            look.isCreated = result.isCreated
-        } catch let error as KubeError where isResolvedByMigration(error, look.migration) {
-            look.result = try await write(object, intent, resource, live: live, dryRun: true, force: true).object
-        }
-        return look
     }
 
     /// Sends an object, or its dry run, by the method that is set.
@@ -218,7 +132,7 @@ package struct ApplyEngine: Sendable {
 
     // MARK: Judging
 
-    private func item(_ intent: Intent, _ resource: APIResource, _ look: Look) -> ApplyItem {
+    func item(_ intent: Intent, _ resource: APIResource, _ look: Look) -> ApplyItem {
         guard let live = look.live else {
             guard let result = look.result else { return ApplyItem(intent, .skip, resource: resource) }
             return ApplyItem(
@@ -232,9 +146,7 @@ package struct ApplyEngine: Sendable {
         }
         var changes = FieldDiff.changes(from: live, to: result)
         let taken = look.migration.map { Set($0.takenManagers) } ?? []
-        if let migration = look.migration {
-            changes += migration.removals(live: live, result: result, by: settings.fieldManager)
-        }
+        if let migration = look.migration { changes += migration.removals(look.abandoned, live: live) }
         if changes.isEmpty, look.migration == nil { changes = adopted(live, result) }
         return ApplyItem(
             intent, .update, resource: resource, live: live, result: result, changes: changes, kept: look.kept,
@@ -243,8 +155,6 @@ package struct ApplyEngine: Sendable {
 
     /// Whether who owns the fields is part of what is wanted: server-side apply records it, a patch does not.
     private var isOwning: Bool { if case .serverSide = settings.method { true } else { false } }
-
-    private func version(_ object: Value?) -> String? { object?[["metadata", "resourceVersion"]]?.string }
 
     /// A new object's own parts, without what only names it.
     private func created(_ object: Value) -> [FieldChange] {
@@ -300,35 +210,6 @@ package struct ApplyEngine: Sendable {
             object, reference: reference, live: live,
             own: Migration.ownManagers(
                 live: live, fieldManager: settings.fieldManager, takesServerSide: settings.isForced))
-    }
-
-    /// A conflict only with managers whose fields become ours is none.
-    private func isResolvedByMigration(_ error: KubeError, _ migration: Migration?) -> Bool {
-        guard let migration, error.kind == .fieldConflict, let causes = error.status?.fieldConflicts else {
-            return false
-        }
-        return causes.allSatisfy { cause in migration.takenManagers.contains { cause.message.contains("\"\($0)\"") } }
-    }
-
-    /// Why the server cannot check an object yet, when that is only because something comes first.
-    private func uncheckable(_ error: KubeError, _ intent: Intent, _ expected: ExpectedObjects) -> String? {
-        let reference = intent.reference
-        if error.kind == .unknownKind,
-            expected.resource(apiVersion: reference.apiVersion, kind: reference.kind) != nil
-        {
-            return "its CustomResourceDefinition comes first"
-        }
-        if error.kind == .notFound, let namespace = reference.namespace, expected.namespaces.contains(namespace),
-            error.status?.message.contains("namespaces \"\(namespace)\" not found") == true
-        {
-            return "its namespace comes first"
-        }
-        return nil
-    }
-
-    func webhookReason(_ error: KubeError) -> String {
-        let name = error.status?.message.firstMatch(of: /webhook "([^"]+)"/).map { String($0.output.1) }
-        return name.map { "the webhook \($0) does not answer yet" } ?? "a webhook does not answer yet"
     }
 }
 

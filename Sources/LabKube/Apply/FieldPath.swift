@@ -17,6 +17,14 @@ package struct FieldPath: Sendable, Hashable, CustomStringConvertible {
 
     package func appending(_ step: Step) -> FieldPath { FieldPath(steps + [step]) }
 
+    /// Whether it leads to one of the fields by which an element of a list is found.
+    var isKeyOfElement: Bool {
+        guard case .key(let name)? = steps.last, case .element(let fields)? = steps.dropLast().last else {
+            return false
+        }
+        return fields[name] != nil
+    }
+
     package var description: String {
         steps.map { step in
             switch step {

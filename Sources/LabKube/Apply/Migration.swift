@@ -80,20 +80,24 @@ struct Migration: Sendable {
         ]
     }
 
-    /// The fields that go because only kubectl still wanted them: not in the apply, and nobody else's.
-    func removals(live: Value, result: Value, by fieldManager: String) -> [FieldChange] {
+    /// The fields that only kubectl still wanted: not in the apply, and nobody else's.
+    func abandoned(live: Value, result: Value, by fieldManager: String) -> Set<FieldPath> {
         func leaves(_ entries: [ManagedFields.Entry]) -> Set<FieldPath> {
             entries.reduce(into: []) { $0.formUnion(ManagedFields.leaves(of: $1.fields)) }
         }
         let ours = ManagedFields(of: result).entries.filter { $0.manager == fieldManager }
         return leaves(taken).subtracting(leaves(ours)).subtracting(leaves(others))
             .filter { live[field: $0] != nil && result[field: $0] != nil }
-            .map { path in
-                FieldChange(
-                    path: path.description,
-                    before: path == Self.lastApplied ? "(what kubectl apply recorded)" : live[field: path], after: nil,
-                    owner: managers.first)
-            }
-            .sorted { $0.path < $1.path }
+    }
+
+    /// How the fields that go are told.
+    func removals(_ fields: Set<FieldPath>, live: Value) -> [FieldChange] {
+        fields.map { path in
+            FieldChange(
+                path: path.description,
+                before: path == Self.lastApplied ? "(what kubectl apply recorded)" : live[field: path], after: nil,
+                owner: managers.first)
+        }
+        .sorted { $0.path < $1.path }
     }
 }

@@ -149,10 +149,10 @@ package struct ReadinessWait: Sendable {
         _ object: Value?, _ resource: APIResource, _ reference: ObjectReference
     ) async throws -> String {
         if let version = object?[["metadata", "resourceVersion"]]?.string { return version }
-        let (items, version) = try await client.list(
+        let found = try await client.list(
             resource, namespace: reference.namespace, fieldSelector: "metadata.name=\(reference.name)")
         // It may have come in between: from before it, so that the watch reports it.
-        return items.isEmpty ? version : ""
+        return found.items.isEmpty ? found.resourceVersion : ""
     }
 
     private func notReady(

@@ -8,6 +8,7 @@ import Synchronization
 package actor ClusterSession: RunStorage.Resource {
     package nonisolated let client: KubeClient
     private var expected = ExpectedObjects()
+    private var written = KnownObjects()
     private var warnings: [String]
     private let plugins: PluginVoice
 
@@ -22,6 +23,15 @@ package actor ClusterSession: RunStorage.Resource {
 
     /// Notes that these objects will be there from now on.
     package func expect(_ objects: [Value]) { expected.formUnion(ExpectedObjects(broughtBy: objects)) }
+
+    /// Notes what applying objects answered, for the plan that comes next.
+    func note(_ applied: [AppliedObject]) { written = KnownObjects(applied) }
+
+    /// What the last apply answered, once.
+    func takeWritten() -> KnownObjects {
+        defer { written = KnownObjects() }
+        return written
+    }
 
     /// The warnings of the server, of programs for credentials, and about the kubeconfig that were not shown yet.
     package func takeWarnings() -> [String] {

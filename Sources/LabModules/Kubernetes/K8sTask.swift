@@ -111,10 +111,11 @@ struct K8sTask: Sendable {
     /// The engine's plan; for members of a set also what the set has to say of it.
     private func planned(by engine: ApplyEngine) async throws -> ApplyPlan {
         let expected = await session.expectedObjects
-        guard let roleSet else { return try await engine.plan(intents, expected: expected) }
+        let known = await session.takeWritten()
+        guard let roleSet else { return try await engine.plan(intents, expected: expected, known: known) }
         let plan: ApplyPlan
         do {
-            plan = try await engine.plan(intents, expected: expected)
+            plan = try await engine.plan(intents, expected: expected, known: known)
         } catch let error as KubeError where error.kind == .fieldConflict {
             // Whose set it is says more than whose field.
             try await refuseMembersOfOthers(zip(intents, engine.live(intents)).map { ($0, $1) })
@@ -136,6 +137,7 @@ struct K8sTask: Sendable {
         try await roleSet?.inventory.record(in: session)
         let engine = ApplyEngine(client: session.client, settings: settings, progress: context.progress)
         let applied = try await engine.apply(plan, expected: await session.expectedObjects)
+        await session.note(applied)
         var objects = applied.map(\.object)
         if wait.isWanted {
             objects = try await waitUntilReady(applied.map { ($0.item.resource, $0.item.reference, $0.object) })
