@@ -43,7 +43,10 @@ package struct DiagnosticRenderer: Sendable {
         if let span = diagnostic.span { lines += excerpt(span, gutter: gutter, role: role) }
         for note in diagnostic.notes {
             lines += sentence("", note.message, gutter: gutter)
-            if let span = note.span { lines += excerpt(span, gutter: gutter, role: .strong) }
+            // What is shown above already needs no second look.
+            if let span = note.span, span != diagnostic.span {
+                lines += excerpt(span, gutter: gutter, role: .strong)
+            }
         }
         if let hint = diagnostic.hint { lines += sentence("try: ", hint, gutter: gutter) }
         return lines.joined(separator: "\n") + "\n"
