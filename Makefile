@@ -3,7 +3,7 @@
 SWIFT ?= swift
 CONFIGURATION ?= release
 LABCTL := .build/$(CONFIGURATION)/labctl
-SWIFT_BUILD_FLAGS ?=
+SWIFT_BUILD_FLAGS ?= $(if $(filter release,$(CONFIGURATION)),$(shell Scripts/build-flags))
 
 .PHONY: help build install demo test fmt check bench clean
 
@@ -16,7 +16,7 @@ build: ## Build labctl in .build/release
 
 install: build ## Install labctl in PREFIX/bin (default /usr/local)
 	install -d "$(or $(PREFIX),/usr/local)/bin"
-	install -m 0755 $(LABCTL) "$(or $(PREFIX),/usr/local)/bin/labctl"
+	install -s -m 0755 $(LABCTL) "$(or $(PREFIX),/usr/local)/bin/labctl"
 
 demo: ## Run the main job in a sandbox on loopback, twice, then verify
 	@Scripts/setup demo

@@ -87,7 +87,10 @@ let package = Package(
                 "LabCore", "LabYAML", "LabTemplate", "LabModel", "LabTransport", "LabSSH", "LabKube", "LabModules",
                 "LabEngine", "LabReport", "LabSandbox", collections, argumentParser,
             ]),
-        .executableTarget(name: "labctl", dependencies: ["LabCommands"], swiftSettings: settings),
+        // lld, which every toolchain for Linux has, lays the program out so that less of it is read at the start.
+        .executableTarget(
+            name: "labctl", dependencies: ["LabCommands"], swiftSettings: settings,
+            linkerSettings: [.unsafeFlags(["-use-ld=lld"], .when(platforms: [.linux]))]),
 
         // What tests of several targets share: certificates, servers and proxies on loopback.
         .target(

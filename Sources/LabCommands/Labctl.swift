@@ -8,6 +8,9 @@ import LabCore
 #endif
 
 /// The `labctl` command: its subcommands, and what it does with their errors.
+///
+/// Each subcommand says its name: the parser would else make it of the type's, by a search through all conformances of
+/// the program that costs every start some milliseconds.
 package struct Labctl: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "labctl",
@@ -17,12 +20,9 @@ package struct Labctl: AsyncParsableCommand {
             roles describe. Every step is planned, applied and planned again: an empty second plan proves it idempotent. \
             Nothing is installed on the nodes.
 
-            EXIT STATUS
-              0  fine                            64   the command line is wrong
-              1  `plan` found changes            65   a file of yours is wrong
-              2  a task failed                   130  interrupted
-              3  a step is not idempotent
-              4  a host could not be reached
+            \(ManualText.exitStatus)
+
+            \(ManualText.environment)
 
             To try it with no machines at all: labctl provision metallb --sandbox
             """,
@@ -59,6 +59,11 @@ package struct Labctl: AsyncParsableCommand {
     package static func start(arguments: [String]) async -> Never {
         // A reader that goes away (`labctl … | head`) is no error of ours.
         signal(SIGPIPE, SIG_IGN)
+        // Scripts and editors ask for nothing else: the parser would look at every command first.
+        if arguments == ["--version"] {
+            StandardStream.output.line(labctlVersion)
+            end(0)
+        }
         CoreDumps.disable(environment: Surroundings.environment)
         do {
             try checkCommand(arguments)

@@ -35,8 +35,6 @@ package final class SourceFile: Sendable {
         self.init(path: path, bytes: Array(text.utf8), isSecret: isSecret)
     }
 
-    package var lineCount: Int { lineStarts.count }
-
     /// The text of a line (counted from 1) without its line break, or nil when there is no such line.
     package func line(_ number: Int) -> String? {
         guard number >= 1, number <= lineStarts.count else { return nil }

@@ -81,9 +81,6 @@ package struct Report: Sendable {
         if changesAreFindings, isCheck, records.contains(where: { $0.step.isChange }) { return 1 }
         return 0
     }
-
-    /// The records that say why the run failed, in the order in which it happened.
-    package var fatalRecords: [TaskRecord] { records.filter(\.isFatal) }
 }
 
 extension Report.HostSummary {

@@ -17,6 +17,7 @@ struct TaskExecution: Sendable {
 
     /// Runs the task, keeps its record and lets the host's state follow from it.
     func run() async {
+        let start = ContinuousClock.now
         let scope = play.scope(hostName, task: task)
         let identity = identity(scope)
         run.emit(.taskStarted(identity, host: hostName))
@@ -27,8 +28,9 @@ struct TaskExecution: Sendable {
             record = try await execute(identity, scope, isCensored: isCensored)
         } catch {
             run.noteInterruption()
-            let step = StepRecord(
+            var step = StepRecord(
                 .failed, failure: [Diagnostic("interrupted")], failureClass: .interrupted, result: ["failed": true])
+            step.duration = ContinuousClock.now - start
             run.finish(TaskRecord(task: identity, host: hostName, step: step, pass: run.pass))
             run.host(hostName).isFailed = true
             return

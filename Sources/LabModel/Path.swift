@@ -20,13 +20,6 @@ package enum Path {
         return String(trimmed[trimmed.index(after: slash)...])
     }
 
-    /// The name without its last extension.
-    package static func stem(_ path: String) -> String {
-        let name = name(path)
-        guard let dot = name.lastIndex(of: "."), dot != name.startIndex else { return name }
-        return String(name[..<dot])
-    }
-
     /// The last extension without its dot, or an empty text.
     package static func fileExtension(_ path: String) -> String {
         let name = name(path)

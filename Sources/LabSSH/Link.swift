@@ -121,7 +121,6 @@ final class Link: IOSource {
 
     func register(_ channel: Channel) { channels[ObjectIdentifier(channel)] = channel }
     func unregister(_ channel: Channel) { channels[ObjectIdentifier(channel)] = nil }
-    var openChannelCount: Int { channels.count }
 
     private func wakeAll() {
         thread.signal(progress)
@@ -158,9 +157,22 @@ final class Link: IOSource {
         let now = Progress(
             received: traffic.pointee.in_bytes, sent: traffic.pointee.out_bytes, status: ssh_get_status(handle))
         guard now != settledAt else { return }
-        if now.received != settledAt.received { lastHeard = .now }
+        if now.received != settledAt.received {
+            lastHeard = .now
+            if now.received - settledAt.received < 4096 { acknowledge() }
+        }
         settledAt = now
         thread.signal(progress)
+    }
+
+    /// Has the system acknowledge what came at once. Until its first command runs, sshd holds a small packet back for as
+    /// long as the one before is not acknowledged (Nagle; packet.c, ssh_packet_set_interactive), and Linux takes 40 ms for
+    /// that by itself.
+    private func acknowledge() {
+        #if os(Linux)
+            var yes: Int32 = 1
+            setsockopt(socket, Int32(IPPROTO_TCP), TCP_QUICKACK, &yes, socklen_t(MemoryLayout<Int32>.size))
+        #endif
     }
 
     private var hasInput: Bool {

@@ -23,6 +23,8 @@ struct Route: Sendable {
     var address: String
     var port: Int
     var user: String
+    /// `Endpoint.overruledUser`.
+    var overruledUser: String?
     /// The name under which known_hosts has the key.
     var keyName: String
     /// The port of that name; 22 adds nothing to it.
@@ -128,6 +130,7 @@ extension Route {
         }
         if agentSocket?.isEmpty == true { agentSocket = nil }
         password = endpoint.password
+        overruledUser = endpoint.overruledUser
         allowsPublicKey = values["pubkeyauthentication"]?.lowercased() != "no"
         allowsPassword = values.flag("passwordauthentication") ?? true
         allowsInteractive =

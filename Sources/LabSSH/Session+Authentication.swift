@@ -219,6 +219,10 @@ extension Session {
         var notes = tried.isEmpty ? ["there was no key and no password to try"] : tried
         if !names.isEmpty { notes.append("the server accepts \(names.joined(separator: ", "))") }
         if let note { notes.append(note) }
+        if let user = route.overruledUser {
+            notes.append(
+                "the inventory's user goes before -u \(user); -e ansible_user=\(user) goes before the inventory's")
+        }
         return ConnectionError(
             .authenticationDenied, hostName: hostName, "login as \(route.user) was denied", notes: notes,
             hint: note?.contains("Too many authentication failures") == true

@@ -8,6 +8,8 @@ package struct Endpoint: Sendable, Hashable {
     package var address: String
     package var port: Int?
     package var user: String?
+    /// A user that the command line names, where the inventory's goes before it; for messages.
+    package var overruledUser: String?
     /// Private keys to try first, in this order.
     package var identityFiles: [String]
     package var password: Secret?

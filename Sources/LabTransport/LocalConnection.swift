@@ -149,9 +149,32 @@ package final class LocalConnection: Connection {
     }
 
     package func readFile(_ path: String, become: Become?) async throws -> [UInt8] {
+        // Of what cannot be read so, the shell says why.
+        if become == nil, let bytes = Self.regularFile(path) { return bytes }
         let result = try await run(FileScripts.read(path, become: become))
         guard result.exitStatus == 0 else { throw FileScripts.refusal(result, "read", path, hostName: hostName) }
         return result.standardOutput
+    }
+
+    /// A regular file's bytes; nil for what is none, cannot be read, or is more than a command may print.
+    private static func regularFile(_ path: String) -> [UInt8]? {
+        let descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { closeDescriptor(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG,
+            status.st_size <= CommandResult.outputLimit
+        else { return nil }
+        // Files that are made as they are read (/proc) have no size.
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: max(Int(status.st_size), 4096) + 1)
+        while true {
+            let count = read(descriptor, &buffer, buffer.count)
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0, bytes.count + count <= CommandResult.outputLimit else { return nil }
+            if count == 0 { return bytes }
+            bytes += buffer[..<count]
+        }
     }
 
     package func close() async {}
@@ -168,3 +191,6 @@ package enum SignalName {
     package static func number(of name: String) -> Int { numbers[name] ?? 0 }
     package static func name(of number: Int) -> String? { numbers.first { $0.value == number }?.key }
 }
+
+/// The C library's `close`, which the connection's own hides.
+private func closeDescriptor(_ descriptor: Int32) { close(descriptor) }

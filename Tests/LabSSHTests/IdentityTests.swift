@@ -298,6 +298,7 @@ extension OpenSSHTests {
                 var endpoint = server.endpoint(
                     identities: ["other", "open", "junk", "missing"].map { server.folder + "/" + $0 })
                 endpoint.password = Secret("wrong")
+                endpoint.overruledUser = "vagrant"
                 let error = await #expect(throws: ConnectionError.self) { try await server.connect(endpoint) }
                 #expect(
                     error?.notes == [
@@ -306,6 +307,7 @@ extension OpenSSHTests {
                         "key \(server.folder)/junk: no private key in a format that is known",
                         "key \(server.folder)/missing: no such file", "password: not accepted",
                         "the server accepts publickey, password",
+                        "the inventory's user goes before -u vagrant; -e ansible_user=vagrant goes before the inventory's",
                     ])
             }
         }

@@ -9,6 +9,7 @@ import LabTransport
 /// `labctl doctor ROLE`
 struct Doctor: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "doctor",
         abstract: "Look a lab over for what keeps a role from working.",
         discussion: """
             For metallb: fourteen checks, from announcing nodes to kube-proxy's strictARP, each with what to do about it. \

@@ -6,6 +6,7 @@ import LabTransport
 /// `labctl exec PATTERN -- CMD`
 struct Exec: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "exec",
         abstract: "Run a command on hosts, and show what it prints.",
         discussion: """
             Each line of output is prefixed with its host. The exit status is the highest of the command's, and 4 when a host \

@@ -6,6 +6,7 @@ import LabYAML
 /// `labctl explain VAR --host H`
 struct Explain: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "explain",
         abstract: "Show the value of a variable, where it comes from and what it hides.",
         discussion: """
             Variables have Ansible's precedence. Name roles with -r to see the values that hold in them.

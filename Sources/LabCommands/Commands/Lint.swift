@@ -7,6 +7,7 @@ import LabReport
 /// `labctl lint [PATH…]`
 struct Lint: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "lint",
         abstract: "Find what is wrong in roles, playbooks and inventories, without running anything.",
         discussion: """
             Errors are what would stop a run; warnings are what often goes wrong. Exits with 65 when there is an error.

@@ -16,6 +16,7 @@ struct RoleRunOptions: ParsableArguments {
 /// `labctl provision ROLE…`
 struct Provision: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "provision",
         abstract: "Bring hosts to the state that roles describe.",
         discussion: """
             Each step is planned first. An empty plan is `ok`. Otherwise it is applied and planned again: an empty second \
@@ -32,7 +33,11 @@ struct Provision: AsyncParsableCommand {
               labctl provision metallb
               labctl provision metallb -i vagrant --prove
               labctl provision metallb --check --diff
-              labctl provision metallb -e '{"metallb_pool_addresses": ["192.168.56.220-192.168.56.240"]}'
+              labctl provision metallb -e metallb_auto_assign=false
+
+            \(ManualText.exitStatus)
+
+            \(ManualText.environment)
             """)
 
     @Argument(help: ArgumentHelp("The roles, in the order in which they run.", valueName: "role"))
@@ -58,6 +63,8 @@ struct PlanRoles: AsyncParsableCommand {
             EXAMPLES
               labctl plan metallb
               labctl plan metallb -e metallb_auto_assign=false
+
+            \(ManualText.exitStatus)
             """)
 
     @Argument(help: ArgumentHelp("The roles, in the order in which they would run.", valueName: "role"))
@@ -77,6 +84,7 @@ struct PlanRoles: AsyncParsableCommand {
 /// `labctl verify ROLE…`
 struct Verify: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "verify",
         abstract: "Check that what a role installed really works.",
         discussion: """
             Runs the role's verify/main.yml. For metallb: a Service gets an address of a pool, a TLS handshake from this \
@@ -91,6 +99,8 @@ struct Verify: AsyncParsableCommand {
               labctl verify metallb
               labctl verify metallb --failover
               labctl verify metallb --sandbox
+
+            \(ManualText.exitStatus)
             """)
 
     @Argument(help: ArgumentHelp("The roles.", valueName: "role"))
@@ -116,6 +126,8 @@ struct PlayPlaybooks: AsyncParsableCommand {
 
             EXAMPLES
               labctl play site.yml -l workers
+
+            \(ManualText.exitStatus)
             """)
 
     @Argument(help: ArgumentHelp("The playbooks.", valueName: "file"))

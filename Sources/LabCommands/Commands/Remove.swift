@@ -5,6 +5,7 @@ import LabEngine
 /// `labctl remove ROLE…`
 struct Remove: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "remove",
         abstract: "Take away what roles applied to a cluster.",
         discussion: """
             Removes the objects that the role's record in the cluster names; where there is no record, those that the role \

@@ -15,7 +15,8 @@ struct SandboxCommand: AsyncParsableCommand {
         subcommands: [Up.self, Down.self, Status.self, Serve.self])
 
     struct Up: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Start the sandbox, or say that it is up.")
+        static let configuration = CommandConfiguration(
+            commandName: "up", abstract: "Start the sandbox, or say that it is up.")
 
         func run() async throws {
             let output = StandardStream.output
@@ -30,7 +31,8 @@ struct SandboxCommand: AsyncParsableCommand {
     }
 
     struct Down: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "End the sandbox and remove its files.")
+        static let configuration = CommandConfiguration(
+            commandName: "down", abstract: "End the sandbox and remove its files.")
 
         func run() async throws {
             let found = try await Sandbox.down(project: ".")
@@ -39,7 +41,8 @@ struct SandboxCommand: AsyncParsableCommand {
     }
 
     struct Status: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Say whether the sandbox is up.")
+        static let configuration = CommandConfiguration(
+            commandName: "status", abstract: "Say whether the sandbox is up.")
 
         func run() async throws {
             let output = StandardStream.output
@@ -60,7 +63,7 @@ struct SandboxCommand: AsyncParsableCommand {
     /// The API server's own process, started by `up`.
     struct Serve: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Run the sandbox's API server in this process.", shouldDisplay: false)
+            commandName: "serve", abstract: "Run the sandbox's API server in this process.", shouldDisplay: false)
 
         @Option(help: "The sandbox's folder.")
         var directory: String

@@ -61,7 +61,11 @@ struct ConnectionOptions: ParsableArguments {
 extension ConnectionOptions {
     /// Adds what the command line says of the way to a host, which the inventory's words win over.
     func adjust(_ endpoint: inout Endpoint) {
-        if endpoint.user == nil { endpoint.user = user }
+        if endpoint.user == nil {
+            endpoint.user = user
+        } else if endpoint.user != user {
+            endpoint.overruledUser = user
+        }
         if let privateKey { endpoint.identityFiles.append(privateKey) }
         if let hostKeyChecking { endpoint.hostKeyPolicy = hostKeyChecking }
         endpoint.connectTimeout = min(endpoint.connectTimeout, .seconds(connectTimeout))

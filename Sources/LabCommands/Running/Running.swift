@@ -50,7 +50,15 @@ struct Running {
         let plan = RunPlan(title: title, inventory: project.inventory, plays: plays, options: options)
         for warning in project.inventory.warnings + warnings { reporter.handle(.told(warning)) }
         let report = try await withInterruption(
-            onInterruption: { tell("interrupted: closing; again to stop at once") }
+            onInterruption: {
+                let text = "interrupted: closing; again to stop at once"
+                // The reporter knows what has to go from the terminal first.
+                if output.output == .text {
+                    reporter.handle(.told(Diagnostic(text, severity: .note)))
+                } else {
+                    tell(text)
+                }
+            }
         ) {
             await engine.run(plan) { reporter.handle($0) }
         }

@@ -2,45 +2,84 @@ import LabCore
 
 extension ApplyEngine {
     /// Carries out a plan: stage by stage, the objects of a stage at once, each tried again while what it needs comes up.
+    /// New CustomResourceDefinitions are established at its end.
     ///
     /// - Throws: `KubeError` with a diagnostic for each object of the first stage that failed, and a note of what was
     ///   done before.
     package func apply(
         _ plan: ApplyPlan, expected: ExpectedObjects = ExpectedObjects()
     ) async throws -> [AppliedObject] {
+        try await begin(plan, expected: expected).established()
+    }
+
+    /// As `apply`, but the server may still be taking in new definitions: whoever calls waits for `established`.
+    ///
+    /// - Throws: as `apply`.
+    package func begin(_ plan: ApplyPlan, expected: ExpectedObjects = ExpectedObjects()) async throws -> ApplyProgress {
         var expected = expected
         expected.formUnion(ExpectedObjects(broughtBy: plan.items.map(\.intent.object)))
-        let known = expected
         var applied = [AppliedObject?](repeating: nil, count: plan.items.count)
-        for (stage, indices) in ApplyStage.grouped(plan.items.map(\.reference)) {
-            let changing = indices.filter { plan.items[$0].isChange }
-            for index in indices where !plan.items[index].isChange {
-                applied[index] = AppliedObject(item: plan.items[index], object: plan.items[index].live, kept: [])
-            }
-            guard !changing.isEmpty else { continue }
-            let results = try await concurrently(changing, limit: Self.concurrency) { index in
-                do {
-                    return Result<AppliedObject, KubeError>.success(
-                        try await apply(plan.items[index], expected: known))
-                } catch let error as KubeError {
-                    return .failure(error)
+        var establishing: ApplyProgress.Establishing?
+        do {
+            for (stage, indices) in ApplyStage.grouped(plan.items.map(\.reference)) {
+                // Only custom resources need the definitions; all else goes on meanwhile.
+                if stage == .customResources, let task = establishing {
+                    try await Self.take(task, into: &applied)
+                    establishing = nil
                 }
-            }
-            var errors: [KubeError] = []
-            for (index, result) in zip(changing, results) {
-                switch result {
-                case .success(let object): applied[index] = object
-                case .failure(let error): errors.append(error)
+                let changing = indices.filter { plan.items[$0].isChange }
+                for index in indices where !plan.items[index].isChange {
+                    applied[index] = AppliedObject(item: plan.items[index], object: plan.items[index].live, kept: [])
                 }
+                guard !changing.isEmpty else { continue }
+                try await apply(changing, of: plan, expected: expected, into: &applied)
+                if stage == .foundations { establishing = establish(applied) }
             }
-            if let error = KubeError(merging: errors) { throw told(error, applied) }
-            if stage == .foundations { try await establish(changing.compactMap { applied[$0] }) }
+        } catch {
+            establishing?.cancel()
+            throw (error as? KubeError).map { Self.told($0, applied) } ?? error
         }
-        return applied.compactMap { $0 }
+        return ApplyProgress(applied: applied, establishing: establishing)
+    }
+
+    /// Applies the objects of one stage.
+    private func apply(
+        _ indices: [Int], of plan: ApplyPlan, expected: ExpectedObjects, into applied: inout [AppliedObject?]
+    ) async throws {
+        let results = try await concurrently(indices, limit: Self.concurrency) { index in
+            do {
+                return Result<AppliedObject, KubeError>.success(try await apply(plan.items[index], expected: expected))
+            } catch let error as KubeError {
+                return .failure(error)
+            }
+        }
+        var errors: [KubeError] = []
+        for (index, result) in zip(indices, results) {
+            switch result {
+            case .success(let object): applied[index] = object
+            case .failure(let error): errors.append(error)
+            }
+        }
+        if let error = KubeError(merging: errors) { throw error }
+    }
+
+    /// Waits for definitions that are under way, and notes how they are then.
+    fileprivate static func take(
+        _ establishing: ApplyProgress.Establishing, into applied: inout [AppliedObject?]
+    ) async throws {
+        let definitions = try await withTaskCancellationHandler {
+            try await establishing.value
+        } onCancel: {
+            establishing.cancel()
+        }
+        for (index, object) in definitions {
+            guard let before = applied[index], let object else { continue }
+            applied[index] = AppliedObject(item: before.item, object: object, kept: before.kept)
+        }
     }
 
     /// An error with a note of what had been changed before it.
-    private func told(_ error: KubeError, _ applied: [AppliedObject?]) -> KubeError {
+    fileprivate static func told(_ error: KubeError, _ applied: [AppliedObject?]) -> KubeError {
         let done = applied.compactMap { $0 }.filter(\.item.isChange).map { "\($0.item.reference)" }
         guard !done.isEmpty, var first = error.diagnostics.first else { return error }
         let shown = done.prefix(5).joined(separator: ", ") + (done.count > 5 ? " and \(done.count - 5) more" : "")
@@ -48,15 +87,26 @@ extension ApplyEngine {
         return KubeError(error.kind, diagnostics: [first] + error.diagnostics.dropFirst(), status: error.status)
     }
 
-    /// Waits until new CustomResourceDefinitions are established, and forgets what kinds were served before.
-    private func establish(_ objects: [AppliedObject]) async throws {
-        let definitions = objects.compactMap { object in
-            object.item.resource.map { (resource: $0, reference: object.item.reference) }
-        }.filter { $0.reference.kind == "CustomResourceDefinition" }
-        guard !definitions.isEmpty else { return }
+    /// Begins to wait until new CustomResourceDefinitions are established; nil where there are none. What kinds were
+    /// served before is forgotten then.
+    private func establish(_ applied: [AppliedObject?]) -> ApplyProgress.Establishing? {
+        var indices: [Int] = []
+        var targets: [(resource: APIResource, reference: ObjectReference)] = []
+        for (index, object) in applied.enumerated() {
+            guard let object, object.item.isChange, let resource = object.item.resource,
+                object.item.reference.kind == "CustomResourceDefinition"
+            else { continue }
+            indices.append(index)
+            targets.append((resource, object.item.reference))
+        }
+        guard !indices.isEmpty else { return nil }
+        let seen = indices.map { applied[$0]?.object }
         let wait = ReadinessWait(client: client, timeout: settings.gateTimeout, progress: progress)
-        _ = try await wait.wait(for: definitions)
-        await client.discovery.invalidate()
+        return Task { [indices, targets] in
+            let found = try await wait.wait(for: targets, seen: seen)
+            await client.discovery.invalidate()
+            return zip(indices, found).map { (index: $0, object: $1) }
+        }
     }
 
     // MARK: One object
@@ -167,4 +217,33 @@ extension ApplyEngine {
             error.kind, "cannot apply \(intent.reference): \(passingReason(error)), after \(settings.gateTimeout.text)",
             span: intent.span, notes: notes, status: error.status)
     }
+}
+
+/// What an apply has done, while the server may still be taking in new CustomResourceDefinitions.
+package struct ApplyProgress: Sendable {
+    typealias Establishing = Task<[(index: Int, object: Value?)], any Error>
+
+    fileprivate let applied: [AppliedObject?]
+    fileprivate let establishing: Establishing?
+
+    /// What was applied, in the order of the plan, as the server answered.
+    package var objects: [AppliedObject] { applied.compactMap(\.self) }
+
+    /// Waits until the definitions are established, and gives everything as it is then.
+    ///
+    /// - Throws: `KubeError` of kind `notReady`, with a note of what was applied; `CancellationError`.
+    @discardableResult
+    package func established() async throws -> [AppliedObject] {
+        guard let establishing else { return objects }
+        var applied = applied
+        do {
+            try await ApplyEngine.take(establishing, into: &applied)
+        } catch let error as KubeError {
+            throw ApplyEngine.told(error, applied)
+        }
+        return applied.compactMap(\.self)
+    }
+
+    /// Waits no more.
+    package func abandon() { establishing?.cancel() }
 }

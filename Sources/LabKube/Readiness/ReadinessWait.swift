@@ -49,12 +49,16 @@ package struct ReadinessWait: Sendable {
 
     /// Waits for all of them at once and gives them as they are then; nil for one that is gone.
     ///
+    /// - Parameter seen: The objects as a write has just answered them, in the same order: they need not be read again.
     /// - Throws: `KubeError` of kind `notReady` that says what is missing, in the cluster's words.
-    package func wait(for objects: [(resource: APIResource, reference: ObjectReference)]) async throws -> [Value?] {
+    package func wait(
+        for objects: [(resource: APIResource, reference: ObjectReference)], seen: [Value?] = []
+    ) async throws -> [Value?] {
         let deadline = ContinuousClock.now + timeout
         return try await withThrowingTaskGroup(of: (Int, Value?).self) { group in
             for (index, object) in objects.enumerated() {
-                group.addTask { (index, try await wait(object.resource, object.reference, until: deadline)) }
+                let seen = seen.indices.contains(index) ? seen[index] : nil
+                group.addTask { (index, try await wait(object.resource, object.reference, seen, until: deadline)) }
             }
             var found = [Value?](repeating: nil, count: objects.count)
             for try await (index, value) in group { found[index] = value }
@@ -63,12 +67,12 @@ package struct ReadinessWait: Sendable {
     }
 
     private func wait(
-        _ resource: APIResource, _ reference: ObjectReference, until deadline: ContinuousClock.Instant
+        _ resource: APIResource, _ reference: ObjectReference, _ seen: Value?, until deadline: ContinuousClock.Instant
     ) async throws -> Value? {
         var last: (object: Value?, state: Readiness) = (nil, .waiting("it was not looked at yet"))
         do {
             return try await withDeadline(deadline) {
-                try await follow(resource, reference, until: deadline) { object, state in
+                try await follow(resource, reference, seen, until: deadline) { object, state in
                     progress("waiting for \(reference): \(state.text ?? "")")
                 }
             }
@@ -99,7 +103,7 @@ package struct ReadinessWait: Sendable {
     }
 
     private func follow(
-        _ resource: APIResource, _ reference: ObjectReference, until deadline: ContinuousClock.Instant,
+        _ resource: APIResource, _ reference: ObjectReference, _ seen: Value?, until deadline: ContinuousClock.Instant,
         _ report: (Value?, Readiness) -> Void
     ) async throws -> Value? {
         var told: Readiness?
@@ -111,11 +115,18 @@ package struct ReadinessWait: Sendable {
             told = state
             return false
         }
+        var seen = seen
         while true {
             try Task.checkCancellation()
             let version: String
             do {
-                let object = try await client.get(resource, namespace: reference.namespace, name: reference.name)
+                let object =
+                    if let seen {
+                        seen
+                    } else {
+                        try await client.get(resource, namespace: reference.namespace, name: reference.name)
+                    }
+                seen = nil
                 if try isDone(object) { return object }
                 // Without an object to start from, the version of the list is where the watch starts.
                 version = try await startVersion(object, resource, reference)

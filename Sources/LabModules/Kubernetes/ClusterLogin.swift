@@ -8,7 +8,7 @@ import Synchronization
 package actor ClusterSession: RunStorage.Resource {
     package nonisolated let client: KubeClient
     private var expected = ExpectedObjects()
-    private var written = KnownObjects()
+    private var latest: ApplyProgress?
     private var warnings: [String]
     private let plugins: PluginVoice
 
@@ -24,13 +24,16 @@ package actor ClusterSession: RunStorage.Resource {
     /// Notes that these objects will be there from now on.
     package func expect(_ objects: [Value]) { expected.formUnion(ExpectedObjects(broughtBy: objects)) }
 
-    /// Notes what applying objects answered, for the plan that comes next.
-    func note(_ applied: [AppliedObject]) { written = KnownObjects(applied) }
+    /// Notes an apply, for the plan that comes next: what it answered is known, and it waits for what is under way.
+    func note(_ progress: ApplyProgress) {
+        latest?.abandon()
+        latest = progress
+    }
 
-    /// What the last apply answered, once.
-    func takeWritten() -> KnownObjects {
-        defer { written = KnownObjects() }
-        return written
+    /// The last apply, once.
+    func takeLatest() -> ApplyProgress? {
+        defer { latest = nil }
+        return latest
     }
 
     /// The warnings of the server, of programs for credentials, and about the kubeconfig that were not shown yet.
@@ -39,7 +42,10 @@ package actor ClusterSession: RunStorage.Resource {
         return plugins.take() + warnings + client.takeWarnings()
     }
 
-    package func close() async { await client.close() }
+    package func close() async {
+        latest?.abandon()
+        await client.close()
+    }
 }
 
 /// What programs for credentials wrote to their standard error, until somebody is told.

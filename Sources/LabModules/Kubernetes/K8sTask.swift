@@ -110,8 +110,21 @@ struct K8sTask: Sendable {
 
     /// The engine's plan; for members of a set also what the set has to say of it.
     private func planned(by engine: ApplyEngine) async throws -> ApplyPlan {
+        // The plan that proves an apply is made while the server takes in what the apply has defined.
+        let latest = await session.takeLatest()
+        let plan: ApplyPlan
+        do {
+            plan = try await looked(by: engine, known: KnownObjects(latest?.objects ?? []))
+        } catch {
+            latest?.abandon()
+            throw error
+        }
+        try await latest?.established()
+        return plan
+    }
+
+    private func looked(by engine: ApplyEngine, known: KnownObjects) async throws -> ApplyPlan {
         let expected = await session.expectedObjects
-        let known = await session.takeWritten()
         guard let roleSet else { return try await engine.plan(intents, expected: expected, known: known) }
         let plan: ApplyPlan
         do {
@@ -136,8 +149,9 @@ struct K8sTask: Sendable {
     private func apply(_ plan: ApplyPlan) async throws -> ModuleResult {
         try await roleSet?.inventory.record(in: session)
         let engine = ApplyEngine(client: session.client, settings: settings, progress: context.progress)
-        let applied = try await engine.apply(plan, expected: await session.expectedObjects)
-        await session.note(applied)
+        let progress = try await engine.begin(plan, expected: await session.expectedObjects)
+        await session.note(progress)
+        let applied = progress.objects
         var objects = applied.map(\.object)
         if wait.isWanted {
             objects = try await waitUntilReady(applied.map { ($0.item.resource, $0.item.reference, $0.object) })
@@ -161,7 +175,8 @@ struct K8sTask: Sendable {
         var result = objects.map(\.live)
         let unready = objects.indices.filter { !wait.condition.judge(objects[$0].live).isReady }
         let resolved = try await withResources(unready.map { objects[$0] })
-        for (index, object) in zip(unready, try await waiting.wait(for: resolved)) { result[index] = object }
+        let found = try await waiting.wait(for: resolved, seen: unready.map { objects[$0].live })
+        for (index, object) in zip(unready, found) { result[index] = object }
         return result
     }
 

@@ -2,6 +2,7 @@ import LabCore
 import LabKube
 import LabTransport
 import LabYAML
+import Synchronization
 
 /// Where the objects of a `k8s` task come from: a file or URL, a definition in the task, templates, or its name alone.
 struct ManifestSource {
@@ -84,8 +85,11 @@ struct ManifestSource {
     }
 
     private func load(_ file: SourceFile) throws -> [Manifest] {
+        if let known = RecentManifests.shared.manifests(of: file) { return known }
         do {
-            return try YAML.load(file, schema: .kubernetes).map { Manifest($0) }
+            let manifests = try YAML.load(file, schema: .kubernetes).map { Manifest($0) }
+            RecentManifests.shared.note(manifests, of: file)
+            return manifests
         } catch {
             throw ModuleError(error.diagnostics, failureClass: .input)
         }
@@ -119,6 +123,28 @@ struct ManifestSource {
                 object["metadata"] = .map(metadata)
             }
             return Manifest(.map(object), source: manifest.source)
+        }
+    }
+}
+
+/// The manifests that were parsed last: a step reads the same file when it is checked, planned, and planned again.
+private final class RecentManifests: Sendable {
+    static let shared = RecentManifests()
+    private static let limit = 4
+
+    private let recent = Mutex<[(file: SourceFile, manifests: [Manifest])]>([])
+
+    /// nil where the file is another one, or has changed.
+    func manifests(of file: SourceFile) -> [Manifest]? {
+        recent.withLock { recent in
+            recent.first { $0.file.path == file.path && $0.file.bytes == file.bytes }?.manifests
+        }
+    }
+
+    func note(_ manifests: [Manifest], of file: SourceFile) {
+        recent.withLock { recent in
+            recent.insert((file, manifests), at: 0)
+            if recent.count > Self.limit { recent.removeLast() }
         }
     }
 }

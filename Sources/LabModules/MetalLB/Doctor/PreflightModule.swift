@@ -69,7 +69,13 @@ package struct PreflightModule: Module {
         guard let path = call["manifest"]?.string, !path.isEmpty,
             let bytes = try? await context.controller.readFile(path, become: nil)
         else { return false }
-        return String(decoding: bytes, as: UTF8.self).contains("--ignore-exclude-lb")
+        let option = Array("--ignore-exclude-lb".utf8)
+        var rest = bytes[...]
+        while let dash = rest.firstIndex(of: UInt8(ascii: "-")) {
+            if rest[dash...].starts(with: option) { return true }
+            rest = rest[(dash + 1)...]
+        }
+        return false
     }
 
     /// The role's pools and advertisements as objects; what cannot be one is the validation's business.
