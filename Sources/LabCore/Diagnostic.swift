@@ -3,6 +3,7 @@
 /// Messages are lower-case sentences without a full stop and without type names of the program. Rendering (colour,
 /// excerpts with a caret) is LabReport's.
 package struct Diagnostic: Error, Sendable, Hashable {
+    /// How bad it is; a `note` is only worth knowing.
     package enum Severity: String, Sendable, Hashable { case error, warning, note }
 
     /// A further place that explains the first one ("the first definition is here").

@@ -2,6 +2,7 @@
 ///
 /// What the YAML reader hands to everything above it: templates in it are not rendered yet.
 package struct SourceValue: Sendable {
+    /// The value itself, by its type.
     package enum Content: Sendable {
         case null
         case bool(Bool)
@@ -13,6 +14,7 @@ package struct SourceValue: Sendable {
         case map([Entry])
     }
 
+    /// One key of a map and its value.
     package struct Entry: Sendable {
         package let key: String
         /// Where the key stands; nil for values that no file holds.

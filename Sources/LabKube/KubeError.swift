@@ -2,6 +2,7 @@ import LabCore
 
 /// Why something could not be done with a cluster, told to a person.
 package struct KubeError: DiagnosticError {
+    /// What went wrong, for callers that tell the cases apart.
     package enum Kind: String, Sendable, Hashable {
         /// The kubeconfig is missing, unreadable or wrong.
         case kubeconfig
@@ -139,6 +140,7 @@ package struct KubeError: DiagnosticError {
 
 /// What an API server says when it has no object to answer with (`kind: Status`, apimachinery meta/v1).
 package struct APIStatus: Sendable, Hashable {
+    /// One reason for the answer, and the field that it is about.
     package struct Cause: Sendable, Hashable {
         package let reason: String
         package let message: String

@@ -20,6 +20,7 @@ package struct Kubeconfig: Sendable {
     /// Where the file is, as the user would name it.
     package let path: String
 
+    /// Where the API server is, and how its certificate is checked.
     package struct Cluster: Sendable {
         package let name: String
         package let host: String
@@ -35,6 +36,7 @@ package struct Kubeconfig: Sendable {
         package var pluginConfiguration: Value?
     }
 
+    /// The client certificate and the token to come with, where there are any.
     package struct User: Sendable {
         package let name: String
         /// Certificates in PEM, the user's first.

@@ -2,6 +2,7 @@ import LabCore
 
 /// What a role takes at one of its entry points (`meta/argument_specs.yml`).
 package struct ArgumentSpecification: Sendable {
+    /// The types of arguments, by Ansible's names.
     package enum Kind: String, Sendable, CaseIterable {
         case string = "str"
         case list, dict, bool, int, float, path, raw
@@ -9,6 +10,7 @@ package struct ArgumentSpecification: Sendable {
         case json, bytes, bits
     }
 
+    /// One argument that the role takes, or one key of such an argument.
     package struct Option: Sendable {
         package var name: String
         package var kind: Kind

@@ -6,12 +6,14 @@ package struct DiagnosticCollector {
 
     package init() {}
 
+    /// Adds an error, even one that is there already.
     package mutating func report(
         _ message: String, span: SourceSpan? = nil, notes: [Diagnostic.Note] = [], hint: String? = nil
     ) {
         diagnostics.append(Diagnostic(message, span: span, notes: notes, hint: hint))
     }
 
+    /// Adds what an error has to tell, or its text when it is no `DiagnosticError`.
     package mutating func add(_ error: any Error) {
         guard let known = error as? any DiagnosticError else {
             diagnostics.append(Diagnostic("\(error)"))

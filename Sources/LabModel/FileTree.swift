@@ -16,6 +16,7 @@ package enum FileTree {
     /// Whether there is a folder, links followed.
     package static func isDirectory(_ path: String) -> Bool { mode(path) == S_IFDIR }
 
+    /// Whether there is anything, links followed.
     package static func exists(_ path: String) -> Bool { mode(path) != nil }
 
     private static func mode(_ path: String) -> mode_t? {

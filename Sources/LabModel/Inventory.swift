@@ -76,7 +76,9 @@ package struct Inventory: Sendable {
         groups["ungrouped"]?.parents.append("all")
     }
 
+    /// The host with this name; nil for no such host.
     package func host(_ name: String) -> Host? { hosts[name] }
+    /// The group with this name; nil for no such group.
     package func group(_ name: String) -> Group? { groups[name] }
 
     /// The names of the hosts in a group and in its children, each once; empty for no such group.
@@ -128,7 +130,9 @@ package struct VariableFolder: Sendable {
 
     package init(path: String) { self.path = path }
 
+    /// What the folder's files say of a group; empty when it has no file for it.
     package func layers(ofGroup name: String) -> [VariableLayer] { groups[name] ?? [] }
+    /// What the folder's files say of a host; empty when it has no file for it.
     package func layers(ofHost name: String) -> [VariableLayer] { hosts[name] ?? [] }
 }
 

@@ -18,6 +18,7 @@ extension ModuleCatalog {
 
 /// A module's name and parameters.
 package struct ModuleSignature: Sendable {
+    /// One parameter as tasks write it: its names, and which values it may have.
     package struct Parameter: Sendable {
         package var name: String
         package var aliases: [String]

@@ -3,6 +3,7 @@ import LabTemplate
 
 /// Roles and tasks for hosts.
 package struct Play: Sendable {
+    /// Whether hosts go through the tasks together (`linear`) or each at its own pace (the other two).
     package enum Strategy: String, Sendable, CaseIterable { case linear, free, hostPinned = "host_pinned" }
 
     package var name: String?

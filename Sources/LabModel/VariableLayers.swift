@@ -3,6 +3,7 @@ import OrderedCollections
 
 /// A variable's definition at one level.
 package struct Variable: Sendable {
+    /// What a variable holds: a value as a file has it, a finished one, or one that is not known yet.
     package enum Content: Sendable {
         /// As a file has it: templates in it are rendered when the variable is used.
         case template(SourceValue)
@@ -76,6 +77,7 @@ package struct VariableLayer: Sendable {
         set(name, .value(value), origin: Origin(level, span: span))
     }
 
+    /// Takes a variable out; does nothing when there is none.
     package mutating func remove(_ name: String) { variables[name] = nil }
 
     /// Puts another layer's variables over this one's.

@@ -84,7 +84,9 @@ package struct ValidationScope: Sendable {
 
 /// A module's names and parameters, known before anything runs so that mistakes are found at load time.
 package struct ModuleSpecification: Sendable {
+    /// One parameter as tasks write it: its names, its type, and what it may be.
     package struct Parameter: Sendable {
+        /// What an argument is converted to; `any` is taken as it is.
         package enum Kind: Sendable { case string, path, int, float, bool, list, map, any }
 
         package var name: String

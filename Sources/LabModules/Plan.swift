@@ -2,6 +2,7 @@ import LabCore
 
 /// What a module would change.
 package struct Plan: Sendable {
+    /// Whether the module would change something, as far as it can know.
     package enum Verdict: Sendable {
         /// Nothing would change: the step is `ok`, and proved.
         case nothing
@@ -37,6 +38,7 @@ package struct Plan: Sendable {
 
 /// One thing that would change: a file, an object of the cluster.
 package struct Change: Sendable, Hashable {
+    /// What is done to the thing; `run` stands for a command.
     package enum Action: String, Sendable, Hashable { case create, update, delete, run }
 
     /// One field of the thing. `before` is nil when it is added, `after` is nil when it is removed.

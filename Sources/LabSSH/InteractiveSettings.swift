@@ -3,6 +3,7 @@ import LabTransport
 
 /// What ssh_config(5) says of interactive logins.
 package struct InteractiveSettings: Sendable, Hashable {
+    /// When a terminal is asked for on the node (RequestTTY).
     package enum TerminalRequest: Sendable, Hashable {
         /// A terminal for a shell and none for a command.
         case auto

@@ -115,6 +115,7 @@ package actor LocalListener {
         }
     }
 
+    /// Gives the port back; an `accept` that waits then gives nil, and a second call does nothing.
     package func close() { watcher.end() }
 
     deinit {

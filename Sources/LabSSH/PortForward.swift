@@ -2,6 +2,7 @@ import LabTransport
 
 /// A port of the laptop behind which stands something that a node reaches, as with `ssh -L`.
 package struct PortForward: Sendable {
+    /// What the node connects to.
     package enum Target: Sendable, Hashable, CustomStringConvertible {
         case port(host: String, port: Int)
         /// The path of a Unix socket on the node.
@@ -15,6 +16,7 @@ package struct PortForward: Sendable {
         }
     }
 
+    /// What happened to one connection; `peer` is the address of the client on the laptop.
     package enum Event: Sendable {
         case opened(peer: String)
         /// The node could not reach the target, for this one connection.

@@ -2,6 +2,7 @@ import LabTransport
 
 /// What to start on a channel of its own, with its streams as they are.
 package struct ProcessRequest: Sendable {
+    /// What the channel runs.
     package enum Program: Sendable {
         /// The login user's shell, as `ssh HOST` starts it.
         case loginShell

@@ -2,6 +2,7 @@ import LabCore
 
 /// A template that cannot be read or rendered.
 package struct TemplateError: DiagnosticError {
+    /// What is wrong with the template.
     package enum Kind: Sendable, Hashable {
         /// The text is no Jinja.
         case syntax

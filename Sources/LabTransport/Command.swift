@@ -2,6 +2,7 @@ import LabCore
 
 /// One command for a node (or for the laptop), and how to run it.
 package struct Command: Sendable {
+    /// What is run: a program or a shell's text.
     package enum Program: Sendable {
         /// A program and its arguments; nothing is interpreted by a shell (Ansible's `command`).
         case arguments([String])
@@ -45,6 +46,7 @@ package enum OutputPiece: Sendable {
 
 /// Another user to run commands as (Ansible's `become`).
 package struct Become: Sendable, Hashable {
+    /// The program that changes the user.
     package enum Method: String, Sendable, CaseIterable { case sudo, su, doas }
 
     package var method: Method

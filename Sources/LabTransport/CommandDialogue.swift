@@ -2,6 +2,7 @@ import LabCore
 
 /// One command's talk with a shell of its own: the shell becomes the command, and the streams end with it.
 package struct CommandDialogue: Sendable {
+    /// What the caller has to do with the shell's channel next.
     package enum Action: Sendable, Equatable {
         case write([UInt8])
         case closeInput

@@ -2,6 +2,7 @@ import LabCore
 
 /// Why a link could not be made, was lost, or refused something.
 package struct ConnectionError: DiagnosticError, Hashable {
+    /// What went wrong, for callers that tell the cases apart.
     package enum Kind: String, Sendable, Hashable {
         /// The name has no address.
         case unresolved

@@ -1,5 +1,6 @@
 /// One file, folder or link that is copied.
 package struct CopyEntry: Sendable, Hashable {
+    /// What sort of file it is.
     package enum Kind: Sendable, Hashable {
         case file
         case folder

@@ -153,6 +153,7 @@ package enum CopyScripts {
 
     // MARK: Folders and links
 
+    /// Makes folders and those above them; ones that are there already stay.
     package static func makeFolders(_ paths: [String]) -> String {
         "mkdir -p -- " + paths.map(word).joined(separator: " ")
     }

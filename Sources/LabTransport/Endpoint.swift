@@ -23,6 +23,7 @@ package struct Endpoint: Sendable, Hashable {
     /// Where the inventory defines the host, for messages.
     package var span: SourceSpan?
 
+    /// One keyword of ssh_config(5) and its value.
     package struct Option: Sendable, Hashable {
         package var name: String
         package var value: String

@@ -189,6 +189,7 @@ package enum SignalName {
 
     /// 0 for a name that is not in the list.
     package static func number(of name: String) -> Int { numbers[name] ?? 0 }
+    /// The name without `SIG`; nil for a number that is not in the list.
     package static func name(of number: Int) -> String? { numbers.first { $0.value == number }?.key }
 }
 

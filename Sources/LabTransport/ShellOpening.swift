@@ -8,6 +8,7 @@ import LabCore
 /// before the nonce is dropped, a password that nobody asked for is passed over, and a missing nonce tells that the shell
 /// never started.
 package struct ShellOpening: Sendable {
+    /// What comes of one piece of output.
     package struct Step: Sendable, Equatable {
         /// What to write now: the answer to a prompt.
         package var reply: [UInt8] = []

@@ -1,5 +1,6 @@
 /// Patterns of ssh_config(5) and known_hosts: `*` is any run of characters, `?` any one.
 package enum Wildcard {
+    /// Whether a pattern matches a whole text; case matters, and `?` is one byte of its UTF-8.
     package static func matches(_ pattern: String, _ text: String) -> Bool {
         matches(Array(pattern.utf8)[...], Array(text.utf8)[...])
     }
@@ -17,6 +18,7 @@ package enum Wildcard {
         return matched
     }
 
+    /// The same for texts that are given as bytes.
     package static func matches(_ pattern: ArraySlice<UInt8>, _ text: ArraySlice<UInt8>) -> Bool {
         var p = pattern.startIndex
         var t = text.startIndex

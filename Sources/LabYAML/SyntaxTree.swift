@@ -88,6 +88,7 @@ package struct SyntaxTree: Sendable {
         }
     }
 
+    /// The anchor and the tag of a node; nil when it has neither.
     package func properties(of node: Node) -> Properties? {
         node.properties == 0 ? nil : properties[Int(node.properties) - 1]
     }
@@ -98,6 +99,7 @@ package struct SyntaxTree: Sendable {
         return String(decoding: file.bytes[range], as: UTF8.self)
     }
 
+    /// Where a node stands in the file.
     package func span(of node: Node) -> SourceSpan { file.span(node.range) }
 
     /// The indices of the nodes just below the one at `index`: the items of a sequence; key, value, key, value … of a
@@ -115,6 +117,7 @@ package struct SyntaxTree: Sendable {
     /// The indices of the documents of the stream.
     package var documents: ChildIndices { ChildIndices(nodes: nodes, index: 0, end: nodes.count) }
 
+    /// A walk over siblings by their indices in `nodes`.
     package struct ChildIndices: Sequence, IteratorProtocol {
         let nodes: [Node]
         var index: Int

@@ -68,7 +68,9 @@ struct TakeoverTests {
 
         let manager = command.count == 1 ? "kubectl-client-side-apply (Update)" : "kubectl (Apply)"
         let plan = try project.labctl("play", "app.yml", "--sandbox", "--check", "--diff")
-        plan.expect(status: 0, "to change App there", ".data.stuck", "takes over what \(manager) set in ConfigMap default/\(name)")
+        plan.expect(
+            status: 0, "to change App there", ".data.stuck",
+            "takes over what \(manager) set in ConfigMap default/\(name)")
         // What the server filled in comes back by itself, so it is not told as going.
         plan.expectNot("terminationMessagePath", "revisionHistoryLimit", "dnsPolicy")
         #expect(try sandbox.kubectl("get", "cm", name, "-o", "jsonpath={.data.stuck}") == "2", "a plan writes nothing")

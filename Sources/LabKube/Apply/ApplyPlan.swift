@@ -2,6 +2,7 @@ import LabCore
 
 /// How objects are brought to the cluster.
 package struct ApplySettings: Sendable {
+    /// By which of the API's ways an object is written.
     package enum Method: Sendable, Hashable {
         /// Server-side apply; with force, fields are taken from other managers.
         case serverSide(force: Bool)
@@ -73,6 +74,7 @@ package struct ExpectedObjects: Sendable, Hashable {
         }
     }
 
+    /// Adds what another list of objects will bring.
     package mutating func formUnion(_ other: ExpectedObjects) {
         namespaces.formUnion(other.namespaces)
         resources.formUnion(other.resources)
@@ -91,6 +93,7 @@ package struct Takeover: Sendable, Hashable {
 
 /// What an apply would do with one object.
 package struct ApplyItem: Sendable {
+    /// What would happen to the object.
     package enum Action: Sendable, Hashable {
         case unchanged
         case create

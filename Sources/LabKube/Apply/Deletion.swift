@@ -2,6 +2,7 @@ import LabCore
 
 /// Takes objects away: in the opposite order of applying, and waits until they are gone.
 package struct Deletion: Sendable {
+    /// An object to delete, and the resource under which the cluster serves it.
     package struct Target: Sendable {
         package let resource: APIResource
         package let reference: ObjectReference

@@ -2,6 +2,7 @@ import LabCore
 
 /// A way into an object, in the API's own notation: `.spec.ports[0].port`, `.webhooks[name="x"].clientConfig`.
 package struct FieldPath: Sendable, Hashable, CustomStringConvertible {
+    /// One step deeper into an object: into a map by key, or into a list.
     package enum Step: Sendable, Hashable {
         case key(String)
         case index(Int)
@@ -13,8 +14,10 @@ package struct FieldPath: Sendable, Hashable, CustomStringConvertible {
 
     package init(_ steps: [Step] = []) { self.steps = steps }
 
+    /// The path through these keys of maps.
     package static func keys(_ names: String...) -> FieldPath { FieldPath(names.map { .key($0) }) }
 
+    /// The path that goes one step further.
     package func appending(_ step: Step) -> FieldPath { FieldPath(steps + [step]) }
 
     /// Whether it leads to one of the fields by which an element of a list is found.

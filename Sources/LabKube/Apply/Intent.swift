@@ -27,6 +27,7 @@ package struct Manifest: Sendable {
     package init(_ source: SourceValue) { self.init(source.value, source: source) }
 }
 
+/// The way from manifests to intents.
 package enum Intents {
     /// Makes intents of manifests: empty ones skipped, lists taken apart, mistakes found, what only servers set removed.
     ///

@@ -2,6 +2,7 @@ import LabCore
 
 /// Who set which fields of an object (`metadata.managedFields`, structured-merge-diff's `fieldsV1`).
 package struct ManagedFields: Sendable, Hashable {
+    /// The fields that one manager set by one operation.
     package struct Entry: Sendable, Hashable {
         package let manager: String
         /// `Apply` or `Update`.

@@ -151,11 +151,13 @@ package struct ApplySetScope: Sendable, Hashable {
         }
     }
 
+    /// The kinds and namespaces of both.
     package func union(_ other: ApplySetScope) -> ApplySetScope {
         ApplySetScope(
             groupKinds: groupKinds.union(other.groupKinds), namespaces: namespaces.union(other.namespaces))
     }
 
+    /// Whether all kinds and all namespaces of the other are among these.
     package func contains(_ other: ApplySetScope) -> Bool {
         groupKinds.isSuperset(of: other.groupKinds) && namespaces.isSuperset(of: other.namespaces)
     }

@@ -2,6 +2,7 @@ import LabCore
 
 /// One request to an API server.
 package struct HTTPRequest: Sendable {
+    /// The HTTP methods that the API is asked with.
     package enum Method: String, Sendable {
         case get = "GET", patch = "PATCH", post = "POST", put = "PUT", delete = "DELETE"
     }

@@ -67,6 +67,7 @@ extension Readiness {
 
     // MARK: Conditions
 
+    /// An entry of `status.conditions`, with empty texts for what it does not say.
     package struct Condition: Sendable, Hashable {
         package let type: String
         package let status: String

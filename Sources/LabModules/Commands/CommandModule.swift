@@ -6,6 +6,7 @@ import LabTransport
 /// What a program changes cannot be known beforehand, so the plan is unpredictable, unless `creates` or `removes` name
 /// a file whose presence says whether there is something to do, or a `CommandInsight` knows the command.
 package struct CommandModule: Module {
+    /// Which of the three modules it is.
     package enum Flavor: String, Sendable { case command, shell, raw }
 
     package let flavor: Flavor

@@ -2,8 +2,10 @@ import Crypto
 
 /// Digests of bytes, as hexadecimal digits in lower case.
 package enum Checksum {
+    /// The algorithms on offer, by Python's names.
     package enum Algorithm: String, Sendable, CaseIterable { case md5, sha1, sha256, sha384, sha512 }
 
+    /// The digest of all the bytes.
     package static func of(_ bytes: some Sequence<UInt8>, _ algorithm: Algorithm = .sha256) -> String {
         var digest = RunningChecksum(algorithm)
         digest.update(Array(bytes))
@@ -50,6 +52,7 @@ package struct RunningChecksum: Sendable {
             }
     }
 
+    /// Feeds the next piece.
     package mutating func update(_ bytes: [UInt8]) {
         switch state {
         case .md5(var hash):

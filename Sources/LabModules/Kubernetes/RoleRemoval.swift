@@ -183,6 +183,7 @@ package actor RoleRemoval {
 
 /// The steps of a removal, in their order; each is planned, applied and planned again.
 package struct RemovalStep: Module {
+    /// Which step it is: the look, one of the stages, or the end of the role's record.
     package enum Kind: Sendable, Hashable {
         case look
         case stage(Removal.Stage)

@@ -28,6 +28,9 @@ package struct ApplyCall: Sendable {
     /// Whether a call of `kubernetes.core.k8s` brings objects (and does not take them away).
     package static func brings(_ call: ModuleCall) -> Bool { call["state"] != "absent" }
 
+    /// The session of the cluster that the call goes to, made at its first use in the run.
+    ///
+    /// - Throws: `ModuleError` when there is no kubeconfig or it cannot be used; `ConnectionError`.
     package func session() async throws -> ClusterSession {
         try await ClusterLogin(call: call, context: context).session()
     }

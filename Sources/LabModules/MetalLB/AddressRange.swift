@@ -54,6 +54,7 @@ package struct AddressRange: Sendable, Hashable {
         oversight = first.isIPv4 == last.isIPv4 ? nil : .mixedFamilies
     }
 
+    /// Whether an address is in the range; no address is in one of mixed families.
     package func contains(_ address: IPAddress) -> Bool { networks.contains { $0.contains(address) } }
 
     private static func hint(forBlock text: String) -> String? {

@@ -162,8 +162,10 @@ package struct IPNetwork: Sendable, Hashable, CustomStringConvertible {
 
     package var description: String { "\(address)/\(prefixLength)" }
 
+    /// Whether an address is in the block.
     package func contains(_ other: IPAddress) -> Bool { address <= other && other <= last }
 
+    /// Whether the two blocks have an address in common.
     package func overlaps(_ other: IPNetwork) -> Bool { contains(other.address) || other.contains(address) }
 
     /// The fewest blocks that hold exactly the addresses from `first` to `last`; none when they are of different

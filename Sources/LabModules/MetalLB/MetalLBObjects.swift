@@ -15,6 +15,7 @@ package struct MetalLBObjects: Sendable {
         package let span: SourceSpan?
         package let value: Value
 
+        /// Whether an address is in one of the pool's ranges.
         package func contains(_ address: IPAddress) -> Bool { ranges.contains { $0.range.contains(address) } }
     }
 
@@ -34,6 +35,7 @@ package struct MetalLBObjects: Sendable {
         package let span: SourceSpan?
         package let value: Value
 
+        /// Where a field stands, or else the advertisement.
         package func place(_ field: String) -> SourceSpan? { places[field] ?? span }
 
         /// Whether the advertisement announces the pool (`setL2AdvertisementsToPools`): by name, by label, or because it
@@ -54,6 +56,7 @@ package struct MetalLBObjects: Sendable {
         package let span: SourceSpan?
         package let spec: Value
 
+        /// Where a field stands, or else the peer.
         package func place(_ field: String) -> SourceSpan? { places[field] ?? span }
     }
 

@@ -72,6 +72,7 @@ package struct APIRequest: Sendable {
 
 /// The answer to a request.
 package struct APIResponse: Sendable {
+    /// What is sent after the headers, or `cut` for no answer at all.
     package enum Body: Sendable {
         case bytes([UInt8])
         /// A watch: chunks as they come, until the stream ends.

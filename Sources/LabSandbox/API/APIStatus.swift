@@ -2,6 +2,7 @@ import LabCore
 
 /// An answer that is no object: the Status of a failure, as the API server writes it.
 package struct APIStatus: Error, Sendable {
+    /// One reason for the failure, and the field that it is about.
     package struct Cause: Sendable {
         var reason: String?
         var message: String

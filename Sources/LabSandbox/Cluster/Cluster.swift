@@ -152,6 +152,7 @@ package struct RequestRecord: Sendable {
 
 /// A failure that a test orders for coming requests.
 package struct Fault: Sendable {
+    /// What happens to a request that the fault concerns.
     package enum Effect: Sendable {
         case status(code: Int, reason: String?, message: String, retryAfter: Int?)
         case cutConnection

@@ -11,6 +11,7 @@ package struct ObjectKey: Sendable, Hashable {
 
 /// One change of the store.
 package struct Change: Sendable {
+    /// What happened to the object, as a watch names it.
     package enum Kind: String, Sendable { case added = "ADDED", modified = "MODIFIED", deleted = "DELETED" }
 
     package let revision: Int

@@ -49,9 +49,11 @@ package struct SandboxDirectory: Sendable, Hashable {
     package var serverLog: String { api + "/server.log" }
 
     func node(_ name: String) -> String { root + "/nodes/\(name)" }
+    /// The home folder of the user on a node.
     package func home(_ node: String) -> String { self.node(node) + "/home" }
     func configuration(_ node: String) -> String { self.node(node) + "/sshd_config" }
     func hostKey(_ node: String) -> String { self.node(node) + "/host_key" }
+    /// The log of a node's SSH server.
     package func nodeLog(_ node: String) -> String { self.node(node) + "/sshd.log" }
     func pidFile(_ node: String) -> String { self.node(node) + "/sshd.pid" }
 }

@@ -11,6 +11,7 @@ package struct FieldSet: Sendable, Hashable {
 
     package var isEmpty: Bool { members.isEmpty && children.isEmpty }
 
+    /// Adds a path; an empty one adds nothing.
     package mutating func insert(_ path: some Collection<PathElement>) {
         guard let first = path.first else { return }
         if path.count == 1 {
@@ -20,6 +21,7 @@ package struct FieldSet: Sendable, Hashable {
         }
     }
 
+    /// Takes one path out, and leaves the longer ones that go on below it.
     package mutating func remove(_ path: some Collection<PathElement>) {
         guard let first = path.first else { return }
         if path.count == 1 {
@@ -30,11 +32,13 @@ package struct FieldSet: Sendable, Hashable {
         }
     }
 
+    /// Whether the path of this one element belongs to the set.
     package func contains(_ element: PathElement) -> Bool { members.contains(element) }
 
     /// The paths that go on below `element`.
     package func below(_ element: PathElement) -> FieldSet { children[element] ?? FieldSet() }
 
+    /// The paths that are in either set.
     package func union(_ other: FieldSet) -> FieldSet {
         var result = self
         result.members.formUnion(other.members)
@@ -44,6 +48,7 @@ package struct FieldSet: Sendable, Hashable {
         return result
     }
 
+    /// The paths that are in both sets.
     package func intersection(_ other: FieldSet) -> FieldSet {
         var result = FieldSet()
         result.members = members.intersection(other.members)
@@ -55,6 +60,7 @@ package struct FieldSet: Sendable, Hashable {
         return result
     }
 
+    /// The paths of this set that are not in the other.
     package func subtracting(_ other: FieldSet) -> FieldSet {
         var result = FieldSet()
         result.members = members.subtracting(other.members)

@@ -2,6 +2,7 @@ import LabCore
 
 /// Who owns which fields of an object: its `metadata.managedFields`, decoded.
 package struct ManagedFields: Sendable, Hashable {
+    /// How a manager wrote: by server-side apply or by any other write.
     package enum Operation: String, Sendable, Hashable { case apply = "Apply", update = "Update" }
 
     /// What tells one manager from another. An applier is the same in every version.
@@ -13,6 +14,7 @@ package struct ManagedFields: Sendable, Hashable {
         package var subresource = ""
     }
 
+    /// What one manager owns, in which version its paths are, and the time of its entry.
     package struct Entry: Sendable, Hashable {
         package var fields: FieldSet
         package var version: GroupVersion

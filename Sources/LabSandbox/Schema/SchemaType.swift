@@ -9,9 +9,12 @@ package indirect enum SchemaType: Sendable {
     /// Anything: scalars are leaves, lists atomic, maps field by field.
     case any
 
+    /// What a scalar must be; `untyped` is any scalar.
     package enum ScalarKind: Sendable { case string, number, boolean, untyped }
 
+    /// A list's items, and how they are merged.
     package struct ListShape: Sendable {
+        /// Whether a list is owned whole or item by item, and what tells its items apart (`x-kubernetes-list-type`).
         package enum Relation: Sendable, Hashable {
             case atomic
             case set
@@ -22,6 +25,7 @@ package indirect enum SchemaType: Sendable {
         package var relation: Relation
     }
 
+    /// The fields of a map, and whether it is owned whole.
     package struct MapShape: Sendable {
         package var fields: [String: SchemaType]
         /// The type of what is under undeclared keys; nil when there may be none.

@@ -2,6 +2,7 @@ import LabCore
 
 /// What a check of the lab found: something that keeps MetalLB from working, or that could not be looked at.
 package struct Finding: Sendable, Hashable {
+    /// How bad it is for MetalLB.
     package enum Severity: String, Sendable, Hashable, CaseIterable {
         /// MetalLB does not work this way.
         case error

@@ -3,6 +3,7 @@ import Synchronization
 
 /// What a verification found, step by step. What could not be checked is a step of its own, never left out.
 package struct VerificationStep: Sendable, Hashable {
+    /// How a step ended.
     package enum Result: String, Sendable, Hashable { case passed, failed, unchecked }
 
     /// What was looked at: `address`, `TLS`.
