@@ -154,7 +154,13 @@ struct K8sTask: Sendable {
         let applied = progress.objects
         var objects = applied.map(\.object)
         if wait.isWanted {
-            objects = try await waitUntilReady(applied.map { ($0.item.resource, $0.item.reference, $0.object) })
+            do {
+                objects = try await waitUntilReady(applied.map { ($0.item.resource, $0.item.reference, $0.object) })
+            } catch {
+                // No plan follows that would wait for it.
+                await session.takeLatest()?.abandon()
+                throw error
+            }
         }
         return ModuleResult(
             changed: true, values: values(objects), changes: plan.items.filter(\.isChange).map { Change($0) },
