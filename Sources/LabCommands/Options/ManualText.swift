@@ -12,7 +12,7 @@ enum ManualText {
 
     static let environment = """
         ENVIRONMENT
-          LABCTL_INVENTORY    the inventory where no -i is given (else ANSIBLE_INVENTORY)
+          LABCTL_INVENTORY    the inventory without -i (else ANSIBLE_INVENTORY)
           SSH_AUTH_SOCK       the SSH agent
           HTTPS_PROXY, HTTP_PROXY, NO_PROXY   for downloads
           SSL_CERT_FILE       the CAs of downloads, instead of the system's
