@@ -312,7 +312,7 @@ private struct KubeconfigReader {
     /// The text of `key-data` (base64) or of the file that `key` names; data wins, as in client-go.
     private func content(_ key: String, of value: SourceValue, what: String) async throws -> String? {
         if let data = try text(key + "-data", of: value), !data.isEmpty {
-            guard let bytes = base64Decoded(data) else {
+            guard let bytes = Base64.decode(data) else {
                 throw wrong("\(key)-data is not base64", value[key + "-data"]?.span)
             }
             return String(decoding: bytes, as: UTF8.self)
@@ -359,42 +359,5 @@ extension String {
         while let first = text.first, first.isWhitespace { text.removeFirst() }
         while let last = text.last, last.isWhitespace { text.removeLast() }
         return String(text)
-    }
-}
-
-/// The bytes of a base64 text (RFC 4648, section 4), line breaks allowed; nil when it is none.
-func base64Decoded(_ text: String) -> [UInt8]? {
-    var bytes: [UInt8] = []
-    var buffer: UInt32 = 0
-    var count = 0
-    var padding = 0
-    for byte in text.utf8 {
-        let digit: UInt32
-        switch byte {
-        case UInt8(ascii: "A")...UInt8(ascii: "Z"): digit = UInt32(byte - 65)
-        case UInt8(ascii: "a")...UInt8(ascii: "z"): digit = UInt32(byte - 97 + 26)
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = UInt32(byte - 48 + 52)
-        case UInt8(ascii: "+"): digit = 62
-        case UInt8(ascii: "/"): digit = 63
-        case UInt8(ascii: "="):
-            padding += 1
-            continue
-        case 0x0A, 0x0D, 0x20, 0x09: continue
-        default: return nil
-        }
-        guard padding == 0 else { return nil }
-        buffer = buffer << 6 | digit
-        count += 1
-        if count == 4 {
-            bytes += [UInt8(buffer >> 16 & 255), UInt8(buffer >> 8 & 255), UInt8(buffer & 255)]
-            buffer = 0
-            count = 0
-        }
-    }
-    switch count {
-    case 0: return bytes
-    case 2: return bytes + [UInt8(buffer >> 4 & 255)]
-    case 3: return bytes + [UInt8(buffer >> 10 & 255), UInt8(buffer >> 2 & 255)]
-    default: return nil
     }
 }

@@ -1,9 +1,11 @@
+import LabCore
+
 /// Host names as known_hosts hashes them: `|1|salt|HMAC-SHA1(salt, name)` in base64 (ssh_config(5), HashKnownHosts).
 ///
 /// The format fixes SHA-1; it hides names and protects nothing. libssh can compare such names but not make them.
 enum HashedName {
     static func make(_ name: String, salt: [UInt8] = (0..<20).map { _ in .random(in: .min ... .max) }) -> String {
-        "|1|\(base64(salt))|\(base64(hmac(key: salt, Array(name.utf8))))"
+        "|1|\(Base64.encode(salt))|\(Base64.encode(hmac(key: salt, Array(name.utf8))))"
     }
 
     /// RFC 2104, for keys of at most a block.

@@ -48,7 +48,7 @@ enum KeyFile {
     /// Whether the key is in a security key: the file has only its handle, which libssh 0.10 does not know.
     private static func isFIDO(_ text: String) -> Bool {
         let body = text.split(whereSeparator: \.isNewline).filter { !$0.hasPrefix("-----") }.joined()
-        guard let content = bytes(base64: body) else { return false }
+        guard let content = Base64.decode(body) else { return false }
         return String(decoding: content, as: UTF8.self).firstMatch(
             of: /sk-(ssh-ed25519|ecdsa-sha2-nistp256)@openssh\.com/)
             != nil
@@ -85,7 +85,7 @@ enum KeyFile {
     static func certificate(_ file: String, for key: AgentKey) -> AgentKey? {
         guard case .success(let content) = readWholeFile(file) else { return nil }
         let words = String(decoding: content, as: UTF8.self).split(whereSeparator: \.isWhitespace)
-        guard words.count >= 2, let blob = bytes(base64: String(words[1])) else { return nil }
+        guard words.count >= 2, let blob = Base64.decode(String(words[1])) else { return nil }
         var certificate = WireReader(blob)
         var plain = WireReader(key.blob)
         guard let type = certificate.string(), let plainType = plain.string(), certificate.string() != nil,

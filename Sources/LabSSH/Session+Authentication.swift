@@ -69,7 +69,7 @@ extension Session {
         var locked: [String] = []
         for path in route.identityFiles where !agentKeys.isEmpty {
             guard let blob = try await abandonable(until: deadline, { KeyFile.publicBlob(path) }),
-                let index = agentKeys.firstIndex(where: { base64($0.blob) == blob })
+                let index = agentKeys.firstIndex(where: { Base64.encode($0.blob) == blob })
             else { continue }
             named.append(agentKeys.remove(at: index))
         }

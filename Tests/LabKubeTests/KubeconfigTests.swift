@@ -115,9 +115,9 @@ struct KubeconfigTests {
 
     @Test(arguments: [("YQ==", "a"), ("YWI=", "ab"), ("YWJj", "abc"), ("YW\nJj", "abc"), ("", "")])
     func `base64 is decoded`(text: String, decoded: String) {
-        #expect(base64Decoded(text) == Array(decoded.utf8))
+        #expect(Base64.decode(text) == Array(decoded.utf8))
     }
 
     @Test(arguments: ["Y", "Y=Q=", "Y!==", "YQ==YQ"])
-    func `what is no base64 is refused`(text: String) { #expect(base64Decoded(text) == nil) }
+    func `what is no base64 is refused`(text: String) { #expect(Base64.decode(text) == nil) }
 }

@@ -21,7 +21,7 @@ package struct SlurpModule: Module {
         guard status.kind != .directory else { throw ModuleError("\(path) is a folder", span: call.span) }
         return ModuleResult(
             changed: false,
-            values: ["content": .string(base64(bytes)), "encoding": "base64", "source": .string(status.path)])
+            values: ["content": .string(Base64.encode(bytes)), "encoding": "base64", "source": .string(status.path)])
     }
 }
 

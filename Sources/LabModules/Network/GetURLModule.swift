@@ -106,7 +106,7 @@ private struct DownloadJob: Sendable {
         if let agent = call["http_agent"]?.string { request.headers.append(("User-Agent", agent)) }
         if let user = call["url_username"]?.string {
             let pair = "\(user):\(call["url_password"]?.string ?? "")"
-            request.headers.append(("Authorization", "Basic " + base64(Array(pair.utf8))))
+            request.headers.append(("Authorization", "Basic " + Base64.encode(Array(pair.utf8))))
         }
         request.checksum = try await DownloadJob.checksum(call, downloader: downloader, request: request)
         let destination = call["dest"]?.string ?? ""

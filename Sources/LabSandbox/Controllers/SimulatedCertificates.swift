@@ -1,3 +1,5 @@
+import LabCore
+
 /// Certificates of simulated controllers: nobody checks them, they only have to look like what they stand for.
 enum SimulatedCertificates {
     /// A new `caBundle`: random bytes in a PEM frame, in base 64. It is different each time, as a real one is.

@@ -1,3 +1,5 @@
+import LabCore
+
 /// A kubeconfig with one cluster and one user.
 enum Kubeconfig {
     static func text(server: String, authorityPEM: String, client: SandboxIdentity) -> String {
