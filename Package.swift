@@ -22,6 +22,7 @@ let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package
 let asn1: Target.Dependency = .product(name: "SwiftASN1", package: "swift-asn1")
 let collections: Target.Dependency = .product(name: "OrderedCollections", package: "swift-collections")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let cryptoExtras: Target.Dependency = .product(name: "CryptoExtras", package: "swift-crypto")
 let httpClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
@@ -59,7 +60,7 @@ let package = Package(
         library("LabTemplate", ["LabCore", collections]),
         library("LabTransport", ["LabCore", subprocess]),
         library("LabModel", ["LabCore", "LabYAML", "LabTemplate", "LabTransport", collections]),
-        library("LabSSH", ["LabCore", "LabTransport", "CLibSSH"]),
+        library("LabSSH", ["LabCore", "LabTransport", "CLibSSH", crypto, cryptoExtras]),
         library(
             "LabKube",
             [
@@ -100,7 +101,7 @@ let package = Package(
         tests("LabTemplate", ["LabCore", collections], fixtures: ["Fixtures"]),
         tests("LabTransport", ["LabCore"]),
         tests("LabModel", ["LabCore", "LabTemplate", "LabTransport", collections], fixtures: ["Fixtures"]),
-        tests("LabSSH", ["LabCore", "LabTransport"]),
+        tests("LabSSH", ["LabCore", "LabTransport", crypto]),
         tests(
             "LabKube",
             [

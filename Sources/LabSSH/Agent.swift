@@ -58,8 +58,8 @@ enum Agent {
         defer { if agent >= 0 { close(agent) } }
         while let request = receive(end) {
             if request.first == requestIdentities {
-                var answer = [identitiesAnswer] + wire(UInt32(keys.count))
-                for key in keys { answer += wire(key.blob) + wire(Array(key.comment.utf8)) }
+                var answer = [identitiesAnswer] + Wire.number(UInt32(keys.count))
+                for key in keys { answer += Wire.string(key.blob) + Wire.string(key.comment) }
                 guard send(end, answer) else { return }
                 continue
             }
@@ -79,7 +79,7 @@ enum Agent {
         guard let blob = reader.string(), let signer = keys.first(where: { $0.blob == blob })?.signer else {
             return request
         }
-        return [signRequest] + wire(signer) + reader.remaining
+        return [signRequest] + Wire.string(signer) + reader.remaining
     }
 
     /// A connected socket, or -1 with `errno`.
@@ -108,7 +108,7 @@ enum Agent {
     }
 
     private static func send(_ socket: Int32, _ message: [UInt8]) -> Bool {
-        let bytes = wire(message)
+        let bytes = Wire.string(message)
         var sent = 0
         while sent < bytes.count {
             let count = bytes[sent...].withUnsafeBytes { sendWithoutSignal(socket, $0) }
@@ -138,9 +138,6 @@ enum Agent {
         }
         return bytes
     }
-
-    private static func wire(_ number: UInt32) -> [UInt8] { withUnsafeBytes(of: number.bigEndian) { Array($0) } }
-    private static func wire(_ bytes: [UInt8]) -> [UInt8] { wire(UInt32(bytes.count)) + bytes }
 }
 
 /// Writes to a socket whose other end may be gone, without being killed for it.
@@ -150,25 +147,4 @@ func sendWithoutSignal(_ socket: Int32, _ bytes: UnsafeRawBufferPointer) -> Int 
     #else
         send(socket, bytes.baseAddress, bytes.count, 0)
     #endif
-}
-
-/// Reads the strings and numbers of RFC 4251 section 5.
-struct WireReader {
-    private var rest: ArraySlice<UInt8>
-
-    init(_ bytes: [UInt8]) { rest = bytes[...] }
-
-    var remaining: [UInt8] { Array(rest) }
-
-    mutating func number() -> UInt32? {
-        guard rest.count >= 4 else { return nil }
-        defer { rest = rest.dropFirst(4) }
-        return rest.prefix(4).reduce(0) { $0 << 8 | UInt32($1) }
-    }
-
-    mutating func string() -> [UInt8]? {
-        guard let length = number(), rest.count >= Int(length) else { return nil }
-        defer { rest = rest.dropFirst(Int(length)) }
-        return Array(rest.prefix(Int(length)))
-    }
 }

@@ -73,21 +73,29 @@ struct KnownHosts: Sendable {
 
     func verdict(on key: HostKey, host: String, port: Int) -> Verdict {
         let found = entries(for: Self.name(of: host, port: port))
-        if let revoked = found.first(where: { $0.marker == .revoked && $0.blob == key.blob }) {
-            return .revoked(revoked)
-        }
+        if let revoked = revocation(of: [key.blob], host: host, port: port) { return .revoked(revoked) }
         let plain = found.filter { $0.marker == .plain }
         if plain.contains(where: { $0.blob == key.blob }) { return .known }
         if !plain.isEmpty { return .changed(plain) }
         if port != 22 {
             // As OpenSSH does: an entry without the port will do, when it has this very key.
             let bare = entries(for: Self.name(of: host, port: 22))
-            if let revoked = bare.first(where: { $0.marker == .revoked && $0.blob == key.blob }) {
-                return .revoked(revoked)
-            }
+            if let revoked = revocation(of: [key.blob], host: host, port: 22) { return .revoked(revoked) }
             if bare.contains(where: { $0.marker == .plain && $0.blob == key.blob }) { return .known }
         }
-        return .unknown(authority: found.first { $0.marker == .certificateAuthority })
+        return .unknown(authority: authorities(host: host, port: port).first)
+    }
+
+    /// The certificate authorities for a host.
+    func authorities(host: String, port: Int) -> [Entry] {
+        var names = [Self.name(of: host, port: port)]
+        if port != 22 { names.append(Self.name(of: host, port: 22)) }
+        return names.flatMap { entries(for: $0) }.filter { $0.marker == .certificateAuthority }
+    }
+
+    /// The line that revokes one of the keys, each a blob in base64, for a host.
+    func revocation(of blobs: [String], host: String, port: Int) -> Entry? {
+        entries(for: Self.name(of: host, port: port)).first { $0.marker == .revoked && blobs.contains($0.blob) }
     }
 
     /// The key types on record, to ask the server for one of these first; otherwise a server with several keys would

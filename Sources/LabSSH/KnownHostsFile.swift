@@ -25,11 +25,11 @@ enum KnownHostsFile {
         return known
     }
 
-    /// Whether a RevokedHostKeys file, a list of public keys, holds the key.
+    /// Whether a RevokedHostKeys file, a list of public keys, holds one of the keys, each a blob in base64.
     ///
     /// - Throws: `configuration` when it cannot be read or is a binary revocation list: ssh_config(5) then refuses every
     ///   host, and so does labctl.
-    static func revokes(_ key: HostKey, _ path: String, hostName: String) throws(ConnectionError) -> Bool {
+    static func revokes(_ blobs: [String], _ path: String, hostName: String) throws(ConnectionError) -> Bool {
         switch readWholeFile(path) {
         case .success(let bytes):
             guard !bytes.starts(with: Array("SSHKRL\n\0".utf8)) else {
@@ -39,7 +39,7 @@ enum KnownHostsFile {
                     hint: "list the revoked public keys as text")
             }
             return String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline).contains { line in
-                line.split(separator: " ").prefix(2).contains { $0 == key.blob }
+                line.split(separator: " ").prefix(2).contains { blobs.contains(String($0)) }
             }
         case .failure(let error):
             throw ConnectionError(

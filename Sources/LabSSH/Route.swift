@@ -48,6 +48,8 @@ struct Route: Sendable {
     var globalKnownHostsFiles: [String] = []
     var revokedHostKeysFile: String?
     var hashesKnownHosts = false
+    /// The signature algorithms that certificate authorities may use.
+    var authorityAlgorithms = AuthoritySignature.algorithms
     var hostKeyPolicy: HostKeyPolicy
     var connectTimeout: Duration
     var keepaliveInterval: Duration
@@ -151,6 +153,7 @@ extension Route {
             .map(tokens.expandPath)
         revokedHostKeysFile = values["revokedhostkeys"].map(tokens.expandPath)
         hashesKnownHosts = values.flag("hashknownhosts") ?? false
+        authorityAlgorithms = AuthoritySignature.algorithms(allowedBy: values["casignaturealgorithms"])
         switch values["stricthostkeychecking"]?.lowercased() {
         case nil: break
         case "no", "off", "false":

@@ -1,4 +1,5 @@
 import CLibSSH
+import LabCore
 import LabTransport
 
 /// The names of signature algorithms by key type, for the offer to the server.
@@ -9,9 +10,42 @@ enum HostKeyAlgorithms {
         "sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com", "rsa-sha2-512", "rsa-sha2-256",
     ]
 
-    /// All algorithms, those of the recorded key types first.
-    static func preferring(_ types: [String]) -> String {
-        let first = types.flatMap { $0 == "ssh-rsa" ? ["rsa-sha2-512", "rsa-sha2-256"] : [$0] }.filter(all.contains)
+    /// The list for libssh; nil for its own.
+    ///
+    /// - Parameters:
+    ///   - configured: the HostKeyAlgorithms of ssh_config(5). Names of certificates stand for those of their keys: the
+    ///     certificates are asked for before (`HostCertificateProbe`).
+    ///   - certified: the type of the key that a certificate vouches for.
+    ///   - recorded: the key types in known_hosts.
+    static func offer(configured: String?, certified: String?, recorded: [String]) -> String? {
+        let types = (certified.map { [$0] } ?? []) + recorded
+        guard let configured else { return types.isEmpty ? nil : preferring(types) }
+        if configured.hasPrefix("+") {
+            // Vagrant's `+ssh-rsa`: an addition to the list, not a list.
+            return types.isEmpty ? configured : preferring(types) + "," + configured.dropFirst()
+        }
+        guard !configured.hasPrefix("-"), !configured.hasPrefix("^") else { return configured }
+        var names: [String] = []
+        for name in configured.split(separator: ",").map({ HostCertificate.keyAlgorithm(String($0)) })
+        where !names.contains(name) {
+            names.append(name)
+        }
+        let first = algorithms(of: certified.map { [$0] } ?? []).filter(names.contains)
+        return (first + names.filter { !first.contains($0) }).joined(separator: ",")
+    }
+
+    private static func algorithms(of types: [String]) -> [String] {
+        var names: [String] = []
+        for name in types.flatMap({ $0 == "ssh-rsa" ? ["rsa-sha2-512", "rsa-sha2-256"] : [$0] })
+        where all.contains(name) && !names.contains(name) {
+            names.append(name)
+        }
+        return names
+    }
+
+    /// All algorithms, those of the given key types first.
+    private static func preferring(_ types: [String]) -> String {
+        let first = algorithms(of: types)
         return (first + all.filter { !first.contains($0) }).joined(separator: ",")
     }
 }
@@ -27,15 +61,27 @@ extension Session {
         return try result.get()
     }
 
-    /// Compares the server's key with what is on record.
+    /// Compares the server's key with what is on record, and with what an authority says of it.
     func checkHostKey(_ link: Link, _ known: KnownHosts, until deadline: ContinuousClock.Instant) async throws {
         let key = try serverKey(link)
+        var blobs = [key.blob]
+        var isVouchedFor = false
+        if case .good(let certificate) = vouching, Base64.encode(certificate.keyBlob) == key.blob {
+            isVouchedFor = true
+            blobs.append(Base64.encode(certificate.authority))
+        }
         if let path = route.revokedHostKeysFile, path != "none" {
             let hostName = hostName
-            let result: Result<Bool, ConnectionError> = try await abandonable(until: deadline) {
-                Result { () throws(ConnectionError) in try KnownHostsFile.revokes(key, path, hostName: hostName) }
+            let result: Result<Bool, ConnectionError> = try await abandonable(until: deadline) { [blobs] in
+                Result { () throws(ConnectionError) in try KnownHostsFile.revokes(blobs, path, hostName: hostName) }
             }
             if try result.get() { throw revoked(key, path) }
+        }
+        if isVouchedFor {
+            if let entry = known.revocation(of: blobs, host: route.keyName, port: route.keyPort) {
+                throw revoked(key, entry.place, authority: entry.blob != key.blob)
+            }
+            return
         }
         switch known.verdict(on: key, host: route.keyName, port: route.keyPort) {
         case .known: return
@@ -84,11 +130,12 @@ extension Session {
         if case .changed(let entries) = try result.get() { throw changed(key, entries) }
     }
 
-    private func revoked(_ key: HostKey, _ place: String) -> ConnectionError {
+    private func revoked(_ key: HostKey, _ place: String, authority: Bool = false) -> ConnectionError {
         ConnectionError(
-            .hostKeyRevoked, hostName: hostName, "the host key is revoked (\(place))",
+            .hostKeyRevoked, hostName: hostName,
+            "the \(authority ? "authority of the host certificate" : "host key") is revoked (\(place))",
             notes: ["the server shows \(key.type) \(key.fingerprint)"],
-            hint: "do not connect; give the host a new key")
+            hint: "do not connect; give the host a new \(authority ? "certificate" : "key")")
     }
 
     private func changed(_ key: HostKey, _ entries: [KnownHosts.Entry]) -> ConnectionError {
@@ -130,8 +177,7 @@ extension Session {
         let name = KnownHosts.name(of: route.keyName, port: route.keyPort)
         var notes = ["the server shows \(key.type) \(key.fingerprint)"]
         if let authority {
-            notes.append(
-                "\(authority.place) trusts a certificate authority for it, but host certificates are not supported")
+            notes.append("\(authority.place) trusts a certificate authority for it, \(vouchingText)")
         } else if let first = route.userKnownHostsFiles.first {
             notes.append(
                 "looked for \(name) in \(([first] + route.userKnownHostsFiles.dropFirst()).joined(separator: ", "))")
@@ -140,9 +186,22 @@ extension Session {
             .hostKeyUnknown, hostName: hostName, "the host key is not known", notes: notes,
             hint: authority == nil
                 ? "log in once with ssh to check and record the key, or take it with --host-key-checking accept-new"
-                : "record the key itself, after comparing its fingerprint: ssh-keyscan -t \(scanType(key)) -p \(route.port) "
+                : "give the host a certificate of that authority (ssh-keygen -s CA -h -I NAME -n \(ShellQuoting.quote(route.keyName)) KEY.pub), "
+                    + "or record the key itself, after comparing its fingerprint: ssh-keyscan -t \(scanType(key)) -p \(route.port) "
                     + "\(ShellQuoting.quote(route.address)) >> "
                     + ShellQuoting.quote(route.userKnownHostsFiles.first ?? "~/.ssh/known_hosts"))
+    }
+
+    /// Why no authority vouches for the key, after a comma.
+    private var vouchingText: String {
+        switch vouching {
+        case .notAsked: "which was not asked for"
+        case .missing(let clause): "but \(clause)"
+        case .flawed(let certificate, let clause):
+            "but the host's certificate `\(certificate.identity)` (serial \(certificate.serial)) \(clause)"
+        case .good(let certificate):
+            "but the host's certificate `\(certificate.identity)` (serial \(certificate.serial)) is for another key than the one it shows"
+        }
     }
 
     /// The name that ssh-keyscan has for a key's type.

@@ -15,6 +15,8 @@ actor Session {
     var tried: [String] = []
     /// An answer to an attempt has told which methods the server has.
     var hasAskedServer = false
+    /// What the authorities of known_hosts say of the host's key.
+    var vouching = Vouching.notAsked
     /// The host key is another than the recorded one, and the user's configuration says to go on.
     var withholdsPassword = false
     /// The descriptor that libssh takes for the agent's.
@@ -87,11 +89,13 @@ actor Session {
     /// before it says anything: those try again for as long as there is time.
     private func shakeHands(until deadline: ContinuousClock.Instant) async throws -> (Link, KnownHosts) {
         var pause = Duration.milliseconds(100)
+        let known = try await readKnownHosts(until: deadline)
+        vouching = try await askForCertificate(known, until: deadline)
+        stage = "connecting to \(route.address):\(route.port)"
         while true {
             let socket = try await reach(until: deadline)
             let link = try Link(hostName: hostName, thread: thread, socket: socket)
             self.link = link
-            let known = try await readKnownHosts(until: deadline)
             try configure(link, known)
             stage = "the SSH handshake with \(route.address):\(route.port)"
             do {
@@ -157,16 +161,9 @@ actor Session {
         ]
         if route.compresses { results.append(labctl_ssh_set_string(session, SSH_OPTIONS_COMPRESSION, "yes")) }
         var algorithms = route.algorithms
-        let types = known.recordedTypes(host: route.keyName, port: route.keyPort)
-        if !types.isEmpty {
-            let preferred = HostKeyAlgorithms.preferring(types)
-            switch algorithms[.hostKey] {
-            case nil: algorithms[.hostKey] = preferred
-            // Vagrant's `+ssh-rsa`: an addition to the list, not a list.
-            case let list? where list.hasPrefix("+"): algorithms[.hostKey] = preferred + "," + list.dropFirst()
-            default: break
-            }
-        }
+        algorithms[.hostKey] = HostKeyAlgorithms.offer(
+            configured: algorithms[.hostKey], certified: vouching.keyType,
+            recorded: known.recordedTypes(host: route.keyName, port: route.keyPort))
         for (algorithm, list) in algorithms {
             let options: [ssh_options_e] =
                 switch algorithm {

@@ -18,12 +18,16 @@ final class FlightCounter: Sendable {
 
     var flights: Int { count.load(ordering: .sequentiallyConsistent) }
 
-    /// - Parameter silentAfter: from this flight on the server is not heard any more.
-    init(to target: Int, silentAfter: Int = .max) throws {
+    /// - Parameters:
+    ///   - later: where connections after the first one go, if not to the target as well.
+    ///   - silentAfter: from this flight on the server is not heard any more.
+    init(to target: Int, later: Int? = nil, silentAfter: Int = .max) throws {
         (listener, port) = try listenOnLoopback()
         let listener = listener
         DispatchQueue(label: "flights").async {
+            var target = target
             while case let client = accept(listener, nil, nil), client >= 0 {
+                defer { target = later ?? target }
                 let server = makeSocket()
                 guard withAddress(target, "127.0.0.1", { connect(server, $0, $1) }) == 0 else { return }
                 self.carry(client, server, silentAfter)
