@@ -92,16 +92,16 @@ package struct Engine: Sendable {
         var lastTask = 0
         for pass in 1...2 {
             let state = RunState(
-                plan: plan, registry: registry, insight: insight, pool: pool, storage: storage, controller: controller,
-                pass: pass, firstTask: lastTask, events: events)
+                plan: plan, playHosts: selection.plays, registry: registry, insight: insight, pool: pool,
+                storage: storage, controller: controller, pass: pass, firstTask: lastTask, events: events)
             if pass == 1, !plan.options.removes,
                 let failure = RunValidation(run: state, plays: Array(zip(plan.plays, selection.plays))).check()
             {
                 report.failures.append(failure)
                 return
             }
-            for (play, hosts) in zip(plan.plays, selection.plays) {
-                await run(play, hosts, state)
+            for number in plan.plays.indices {
+                await runPlay(number, state)
                 if state.mustStop { break }
             }
             lastTask = state.lastTaskNumber
@@ -116,7 +116,8 @@ package struct Engine: Sendable {
         }
     }
 
-    private func run(_ play: Play, _ hosts: [String], _ state: RunState) async {
+    private func runPlay(_ number: Int, _ state: RunState) async {
+        let (play, hosts) = (state.plan.plays[number], state.playHosts[number])
         guard !hosts.isEmpty else {
             if !play.isEmpty {
                 state.emit(
@@ -127,9 +128,11 @@ package struct Engine: Sendable {
         state.emit(.playStarted(name: play.name, hosts: hosts))
         if state.pass == 1 { for note in play.notes { state.emit(.told(note)) } }
         for host in hosts { state.host(host).hasEnded = false }
+        let start = state.recordCount
         var handlers = play.handlers
         for batch in batches(of: hosts, play, state) {
-            let context = PlayContext(run: state, play: play, allHosts: hosts, batch: batch, handlers: handlers)
+            let context = PlayContext(
+                run: state, play: play, allHosts: hosts, batch: batch, handlers: handlers, number: number)
             guard !context.active(batch).isEmpty else { continue }
             await PlayRunner(context: context).runSections()
             handlers = context.handlers
@@ -142,12 +145,17 @@ package struct Engine: Sendable {
                 return
             }
         }
+        let whole = PlayContext(
+            run: state, play: play, allHosts: hosts, batch: hosts, handlers: handlers, number: number)
+        await PlayRunner(context: whole).pruneAtEnd(since: start)
     }
 
     /// The batches of `serial`: numbers or percentages, the last repeated.
     private func batches(of hosts: [String], _ play: Play, _ state: RunState) -> [[String]] {
         guard !play.serial.isEmpty else { return [hosts] }
-        let scope = PlayContext(run: state, play: play, allHosts: hosts, batch: hosts, handlers: []).scope(hosts[0])
+        let scope = PlayContext(
+            run: state, play: play, allHosts: hosts, batch: hosts, handlers: [], number: 0
+        ).scope(hosts[0])
         let sizes = play.serial.map { source -> Int in
             let value = (try? source.rendered(scope)) ?? source.value
             if let text = value.string, text.hasSuffix("%"), let percent = Double(text.dropLast()) {

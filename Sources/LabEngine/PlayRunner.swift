@@ -18,6 +18,9 @@ struct PlayRunner: Sendable {
         }
     }
 
+    /// Whether all hosts of the play go through its roles together.
+    var isTogether: Bool { play.strategy == .linear && play.serial.isEmpty }
+
     private func sections(_ hosts: [String]) async {
         loadFileVariables(hosts)
         if run.options.removes { return await removeRoles(hosts) }
@@ -27,7 +30,7 @@ struct PlayRunner: Sendable {
             await check(role, hosts)
             let start = run.recordCount
             await withPreflight(of: role, hosts) { await list(role.tasks, hosts) }
-            if role.metadata.prunes { await prune(role, hosts, since: start) }
+            if role.metadata.prunes, isTogether { await prune(role, hosts, since: start) }
         }
         await list(play.tasks, hosts)
         await flushHandlers(hosts)
@@ -319,7 +322,7 @@ struct PlayRunner: Sendable {
 
     // MARK: variables
 
-    private func loadFileVariables(_ hosts: [String]) {
+    func loadFileVariables(_ hosts: [String]) {
         guard !play.variableFiles.isEmpty else { return }
         for host in hosts {
             do {

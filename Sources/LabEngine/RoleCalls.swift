@@ -5,7 +5,7 @@ import LabModules
 /// The calls by which a role applies objects to a cluster, as far as they are known without running it.
 struct RoleCalls: Sendable {
     /// Includes that include themselves are a loop's way; deeper than this nothing is looked at.
-    private static let maximumDepth = 8
+    static let maximumDepth = 8
     private static let module = "kubernetes.core.k8s"
 
     let play: PlayContext
@@ -24,24 +24,33 @@ struct RoleCalls: Sendable {
     /// The set that a role keeps, for one of its tasks; nil forecasts where the run leaves out part of the role.
     func set(of role: RoleContext) -> RoleSet {
         RoleSet(inventory: run.inventory(of: role.name)) { [self] in
-            guard let whole = play.play.roles.first(where: { $0.context === role }),
-                RoleCompleteness(play: play, role: whole, hosts: play.batch).narrowing == nil
+            guard let (whole, hosts) = whole(role),
+                RoleCompleteness(play: play, role: whole, hosts: hosts).narrowing == nil
             else { return nil }
             // Each host may bring objects of its own.
-            let found = play.batch.flatMap { find(whole, $0) }
+            let found = hosts.flatMap { find(whole, $0) }
             return found.contains { $0.unknown != nil } ? nil : found.flatMap(\.calls)
         }
+    }
+
+    /// All of the role that a task is of, and the hosts that it is for; nil when that is not written anywhere.
+    private func whole(_ context: RoleContext) -> (Role, [String])? {
+        let written = play.play.roles + play.play.importedRoles
+        if let role = written.first(where: { $0.context === context }) { return (role, play.allHosts) }
+        guard let use = run.roleUses.included(inPlay: play.number).first(where: { $0.role.name == context.name })
+        else { return nil }
+        return (use.role, play.allHosts.filter(use.hosts.contains))
     }
 
     /// The applying tasks of a role for a host, in their order.
     func find(_ role: Role, _ host: String) -> [Found] {
         var unknown = VariableLayer(.loop)
-        note(role.tasks, &unknown)
+        Self.note(role.tasks, &unknown)
         return find(role.tasks, host, unknown, depth: 0).filter { $0.task.map { $0.role?.name == role.name } ?? true }
     }
 
     /// Gathers what the tasks register and define.
-    private func note(_ nodes: [TaskNode], _ unknown: inout VariableLayer) {
+    static func note(_ nodes: [TaskNode], _ unknown: inout VariableLayer) {
         for node in nodes {
             switch node {
             case .task(let task):
@@ -78,7 +87,7 @@ struct RoleCalls: Sendable {
             }
             let content = try include.load(try include.targetName(scope))
             var unknown = unknown
-            note(content.nodes, &unknown)
+            Self.note(content.nodes, &unknown)
             return find(content.nodes, host, unknown, depth: depth + 1)
         } catch {
             return [Found(task: nil, unknown: Self.reason(error, include.task))]
@@ -127,7 +136,7 @@ struct RoleCalls: Sendable {
     }
 
     /// The variables as a run that changes things has them, without what only the run can tell.
-    private func scope(_ host: String, _ task: LabModel.Task, _ unknown: VariableLayer) -> LabModel.VariableScope {
+    func scope(_ host: String, _ task: LabModel.Task, _ unknown: VariableLayer) -> LabModel.VariableScope {
         let scope = play.scope(host, task: task)
         var magic = scope.magic
         magic.isCheckMode = false
@@ -136,70 +145,5 @@ struct RoleCalls: Sendable {
 
     private static func reason(_ error: any Error, _ task: LabModel.Task) -> Diagnostic {
         FailureDescription(error, span: task.span).diagnostics.first ?? Diagnostic("it is not known", span: task.span)
-    }
-}
-
-/// Whether a run takes in the whole of a role: only then is it known what the role no longer has.
-struct RoleCompleteness: Sendable {
-    let play: PlayContext
-    let role: Role
-    /// The hosts that run the role together.
-    let hosts: [String]
-
-    private var run: RunState { play.run }
-
-    /// What was left out before anything ran, as a clause for a note; nil when nothing was.
-    var narrowing: String? {
-        let tags = run.options.tags
-        if !tags.skip.isEmpty || !tags.only.allSatisfy({ $0 == "all" }) {
-            return "only some tasks were selected by their tags"
-        }
-        if play.play.strategy != .linear { return "the play's strategy lets each host go its own way" }
-        if Set(play.batch) != Set(play.allHosts) { return "the play runs its hosts in batches (serial)" }
-        if let missing = hostsLeftOut { return "-l left out \(missing)" }
-        let uses = run.plan.plays.flatMap(\.roles).filter { $0.name == role.name }
-        if uses.count > 1 { return "the role is used \(uses.count) times in this run" }
-        if appliesInHandlers { return "its handlers apply objects as well" }
-        return nil
-    }
-
-    private var hostsLeftOut: String? {
-        guard run.options.limit != nil else { return nil }
-        let scope = LabModel.VariableScope(
-            layers: VariableLayers(play.play.variables + run.options.extraVariables),
-            magic: MagicVariables(inventory: run.inventory, hostName: nil))
-        guard let value = try? play.play.hosts.rendered(scope) else { return "hosts" }
-        let patterns = (value.list ?? [value]).compactMap { String(keyword: $0) }
-        guard let all = try? run.inventory.hosts(matching: patterns, limit: nil, span: nil).map(\.name) else {
-            return "hosts"
-        }
-        return all.first { !play.allHosts.contains($0) }
-    }
-
-    private var appliesInHandlers: Bool {
-        role.handlers.contains { $0.task?.module.canonical == "kubernetes.core.k8s" }
-    }
-
-    /// What the run left out in the end, from the records since the role began; nil when everything ran.
-    func omission(since start: Int) -> String? {
-        if let narrowing { return narrowing }
-        let records = run.allRecords.dropFirst(start)
-        if let failed = records.first(where: { $0.isFatal || $0.isRescued }) { return "'\(failed.task.name)' failed" }
-        for host in hosts {
-            guard run.host(host).isActive else { return "\(host) did not get to its end" }
-            for found in RoleCalls(play: play).find(role, host) {
-                guard let task = found.task else { return found.unknown?.message ?? "an include is not known" }
-                let own = records.filter { $0.task.span == task.span && (found.isOnce || $0.host == host) }
-                // A task of a loop must have had all of its items.
-                let isWhole = own.contains { record in
-                    record.outcome != .skipped && !record.step.hasFailed
-                        && (record.items.isEmpty
-                            || record.items.count { $0.step.outcome != .skipped } >= max(found.calls.count, 1))
-                        && (found.unknown == nil || !record.items.contains { $0.step.outcome == .skipped })
-                }
-                if !isWhole { return "'\(task.title)' did not run" }
-            }
-        }
-        return nil
     }
 }

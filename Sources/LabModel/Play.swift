@@ -17,8 +17,10 @@ package struct Play: Sendable {
     package var preTasks: [TaskNode]
     /// Each role once, dependencies before the roles that need them, with the keywords it was listed with.
     package var roles: [Role]
-    /// Roles that were imported by tasks: the play sees their variables too.
-    package var exposedRoles: [RoleContext] = []
+    /// Roles that its own tasks import.
+    package var importedByTasks: [Role] = []
+    /// The role whose `verify/` the play is.
+    package var verifiedRole: RoleContext?
     package var tasks: [TaskNode]
     package var postTasks: [TaskNode]
     /// Those of the play, then those of its roles.
@@ -51,6 +53,16 @@ package struct Play: Sendable {
         self.forceHandlers = false
         self.directory = directory
         self.notes = []
+    }
+
+    /// Roles that tasks import: of the play, of its roles, and of these.
+    package var importedRoles: [Role] {
+        importedByTasks.flatMap { [$0] + $0.allImportedRoles } + roles.flatMap(\.allImportedRoles)
+    }
+
+    /// Roles that are not listed but whose variables the whole play sees.
+    package var exposedRoles: [RoleContext] {
+        (verifiedRole.map { [$0] } ?? []) + importedRoles.map(\.context)
     }
 }
 

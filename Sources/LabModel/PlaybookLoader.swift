@@ -237,7 +237,7 @@ struct PlaybookReader {
         context.isHandlers = true
         let handlers = reader.list(section("handlers"), context)
         play.handlers = handlers + play.roles.flatMap(\.handlers) + reader.handlers
-        play.exposedRoles += reader.exposedRoles
+        play.importedByTasks += reader.importedRoles
         includedNodes += reader.includedNodes
         collector.add(reader.collector.diagnostics)
     }
@@ -261,6 +261,5 @@ struct PlaybookReader {
         collector.add(reader.collector.diagnostics)
         includedNodes += reader.includedNodes
         play.roles = roles.inRunningOrder()
-        play.exposedRoles += reader.exposedRoles
     }
 }

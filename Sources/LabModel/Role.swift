@@ -44,6 +44,8 @@ package struct Role: Sendable {
     package var verify: [TaskNode]?
     /// `preflight/main.yml`, which runs beside the first tasks and holds back every change until it is done.
     package var preflight: [TaskNode] = []
+    /// The roles that its tasks import; their tasks are among its own.
+    package var importedRoles: [Role] = []
     /// The roles that run before this one, with theirs.
     package var dependencies: [Role]
     /// `meta/main.yml`.
@@ -79,6 +81,9 @@ package struct Role: Sendable {
 
     /// The role's dependencies, each before the role that needs it, and the role itself.
     package var withDependencies: [Role] { dependencies.flatMap(\.withDependencies) + [self] }
+
+    /// The roles that its tasks import, and those that these import.
+    package var allImportedRoles: [Role] { importedRoles.flatMap { [$0] + $0.allImportedRoles } }
 
     /// The tasks of the role after those of its dependencies; of roles that are needed twice, once.
     package var allTasks: [TaskNode] { [self].inRunningOrder().flatMap(\.tasks) }

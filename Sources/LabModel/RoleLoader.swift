@@ -80,7 +80,7 @@ package struct RoleLoader: Sendable {
             var play = Play(
                 name: "verify \(role.name)", hosts: pattern, directory: environment.roles.directory)
             play.tasks = verify
-            play.exposedRoles = [role.context]
+            play.verifiedRole = role.context
             play.handlers = role.allHandlers
             plays.append(play)
         }

@@ -30,8 +30,6 @@ struct RoleRequest: Sendable {
 struct RoleReader {
     let environment: LoadEnvironment
     var collector = DiagnosticCollector()
-    /// Roles imported by tasks of the role.
-    var exposedRoles: [RoleContext] = []
     /// Tasks of files that are included with a constant name.
     var includedNodes: [TaskNode] = []
 
@@ -89,7 +87,7 @@ struct RoleReader {
             role.preflight = tasks("preflight", request, context, &reader)
         }
         collector.add(reader.collector.diagnostics)
-        exposedRoles += reader.exposedRoles
+        role.importedRoles = reader.importedRoles
         includedNodes += reader.includedNodes
         return role
     }

@@ -115,7 +115,7 @@ extension TaskReader {
         collector.add(loader.collector.diagnostics)
         guard let role else { return [] }
         handlers += role.allHandlers
-        exposedRoles.append(role.context)
+        importedRoles.append(role)
         return role.allTasks
     }
 

@@ -5,8 +5,8 @@ import LabTemplate
 struct TaskReader {
     let environment: LoadEnvironment
     var collector = DiagnosticCollector()
-    /// Roles whose variables the whole play sees: those that were imported.
-    var exposedRoles: [RoleContext] = []
+    /// Roles that tasks import: the whole play sees their variables.
+    var importedRoles: [Role] = []
     /// Handlers of imported roles.
     var handlers: [TaskNode] = []
     /// Tasks of files that are included with a constant name, read for their mistakes.

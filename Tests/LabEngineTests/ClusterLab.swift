@@ -64,11 +64,28 @@ final class ClusterLab: Sendable {
         let registry = ModuleRegistry.complete(environment: [:])
         let loader = RoleLoader(catalog: registry, finder: RoleFinder(directory: lab.folder))
         let plays = options.removes ? try loader.removalPlays(for: roles) : try loader.plays(for: roles)
+        return try await run(roles.joined(), plays, registry, options)
+    }
+
+    /// Runs a playbook as `labctl play` does.
+    func play(_ playbook: String, configure: (inout RunOptions) -> Void = { _ in }) async throws -> Report {
+        var options = RunOptions()
+        options.environment = ["HOME": lab.folder]
+        configure(&options)
+        lab.write("play.yml", playbook)
+        let registry = ModuleRegistry.complete(environment: [:])
+        let loader = PlaybookLoader(catalog: registry, finder: RoleFinder(directory: lab.folder))
+        return try await run("play.yml", loader.load(["\(lab.folder)/play.yml"]), registry, options)
+    }
+
+    private func run(
+        _ title: String, _ plays: [Play], _ registry: ModuleRegistry, _ options: RunOptions
+    ) async throws -> Report {
         let inventory = try InventoryLoader(workingDirectory: lab.folder).load(["\(lab.folder)/inventory.yml"])
         let transport = DirectTransport()
         let engine = Engine(registry: registry, transport: transport, local: transport)
         return await engine.run(
-            RunPlan(title: roles.joined(), inventory: inventory, plays: plays, options: options)
+            RunPlan(title: title, inventory: inventory, plays: plays, options: options)
         ) { _ in }
     }
 
