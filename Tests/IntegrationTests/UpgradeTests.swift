@@ -242,7 +242,8 @@ struct UpgradeTests {
         // kubectl prunes kinds in the order in which their lists arrive: a CRD may go before its objects, which it
         // then misses (its own error, not the record's). So the custom resources go first.
         try sandbox.kubectl(
-            "delete", "-n", "metallb-system", "ipaddresspools.metallb.io/lab-pool", "l2advertisements.metallb.io/lab-l2")
+            "delete", "-n", "metallb-system", "ipaddresspools.metallb.io/lab-pool", "l2advertisements.metallb.io/lab-l2"
+        )
         let pruned = try Tool.run(prune, in: sandbox.project.folder, environment)
         #expect(pruned.status == 0, "\(pruned.everything)")
         #expect(pruned.output.contains("customresourcedefinition.apiextensions.k8s.io/bgppeers.metallb.io pruned"))
