@@ -104,6 +104,7 @@ package struct Engine: Sendable {
                 await runPlay(number, state)
                 if state.mustStop { break }
             }
+            await PlayRunner.pruneAtEnd(of: state)
             lastTask = state.lastTaskNumber
             report.records += state.allRecords
             report.failures += state.allFailures
@@ -128,11 +129,10 @@ package struct Engine: Sendable {
         state.emit(.playStarted(name: play.name, hosts: hosts))
         if state.pass == 1 { for note in play.notes { state.emit(.told(note)) } }
         for host in hosts { state.host(host).hasEnded = false }
-        let start = state.recordCount
         var handlers = play.handlers
         for batch in batches(of: hosts, play, state) {
             let context = PlayContext(
-                run: state, play: play, allHosts: hosts, batch: batch, handlers: handlers, number: number)
+                run: state, play: play, allHosts: hosts, batch: batch, handlers: handlers)
             guard !context.active(batch).isEmpty else { continue }
             await PlayRunner(context: context).runSections()
             handlers = context.handlers
@@ -145,16 +145,13 @@ package struct Engine: Sendable {
                 return
             }
         }
-        let whole = PlayContext(
-            run: state, play: play, allHosts: hosts, batch: hosts, handlers: handlers, number: number)
-        await PlayRunner(context: whole).pruneAtEnd(since: start)
     }
 
     /// The batches of `serial`: numbers or percentages, the last repeated.
     private func batches(of hosts: [String], _ play: Play, _ state: RunState) -> [[String]] {
         guard !play.serial.isEmpty else { return [hosts] }
         let scope = PlayContext(
-            run: state, play: play, allHosts: hosts, batch: hosts, handlers: [], number: 0
+            run: state, play: play, allHosts: hosts, batch: hosts, handlers: []
         ).scope(hosts[0])
         let sizes = play.serial.map { source -> Int in
             let value = (try? source.rendered(scope)) ?? source.value

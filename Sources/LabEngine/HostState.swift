@@ -32,6 +32,11 @@ final class HostState: Sendable {
         state.withLock { [$0.included, $0.facts] + ($0.files ?? []) }
     }
 
+    /// The names of what tasks found out and defined.
+    var namesFromTasks: [String] {
+        state.withLock { $0.included.variables.keys.map(\.self) + $0.facts.variables.keys.map(\.self) }
+    }
+
     func set(_ name: String, _ value: Value, span: SourceSpan?) {
         state.withLock { $0.facts.set(name, value: value, span: span) }
     }

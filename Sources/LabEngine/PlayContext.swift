@@ -7,8 +7,6 @@ import Synchronization
 final class PlayContext: Sendable {
     let run: RunState
     let play: Play
-    /// The play's number in the run, from 0.
-    let number: Int
     /// The hosts of the play.
     let allHosts: [String]
     /// The hosts that run together (`serial`).
@@ -23,9 +21,8 @@ final class PlayContext: Sendable {
     let preflight = PreflightGate()
     private let endedRoles = Mutex<[String: [RoleContext]]>([:])
 
-    init(run: RunState, play: Play, allHosts: [String], batch: [String], handlers: [TaskNode], number: Int) {
+    init(run: RunState, play: Play, allHosts: [String], batch: [String], handlers: [TaskNode]) {
         self.run = run
-        self.number = number
         self.play = play
         self.allHosts = allHosts
         self.batch = batch

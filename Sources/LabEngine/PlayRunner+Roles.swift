@@ -2,49 +2,8 @@ import LabCore
 import LabModel
 import LabModules
 
-/// What the engine does with roles beside their tasks: left-overs, and removal. These steps are made here and are told like
-/// tasks.
+/// What takes roles away again, and steps that no file has: these are made here and are told like tasks.
 extension PlayRunner {
-    /// The last step of a role that keeps a set of objects: removes what the set has and the role has not any more.
-    func prune(_ role: Role, _ hosts: [String], since start: Int) async {
-        guard !run.mustStop, !context.hasEnded, let host = context.active(hosts).first else { return }
-        run.noteHandled(role.name)
-        let identity = identity(
-            LeftoversModule.title, LeftoversModule.name, role.name, span: role.metadata.prunesSpan)
-        if let reason = RoleCompleteness(play: context, role: role, hosts: hosts).omission(since: start) {
-            return leaveOut(identity, reason, host: host)
-        }
-        let module = LeftoversModule(run.inventory(of: role.name))
-        await step(module, identity, host: host)
-    }
-
-    /// The same at the end of the play, for roles whose end only the play's end is: those that hosts ran in batches or
-    /// each at its own pace, and those that tasks brought.
-    func pruneAtEnd(since start: Int) async {
-        let waiting = ((isTogether ? [] : play.roles) + play.importedRoles).filter(\.metadata.prunes)
-        guard !waiting.isEmpty || !run.unhandledRoles.isEmpty, !run.options.removes, !run.mustStop else { return }
-        loadFileVariables(context.allHosts)
-        defer { for host in context.allHosts { run.host(host).fileLayers = nil } }
-        for role in waiting { await prune(role, context.allHosts, since: start) }
-        for name in run.unhandledRoles {
-            if let use = run.roleUses.included(inPlay: context.number).first(where: { $0.role.name == name }) {
-                await prune(use.role, context.allHosts.filter(use.hosts.contains), since: start)
-                continue
-            }
-            guard let host = context.active(context.allHosts).first else { return }
-            run.noteHandled(name)
-            let identity = identity(LeftoversModule.title, LeftoversModule.name, name, span: nil)
-            leaveOut(identity, "the role was brought by tasks that only the run can tell", host: host)
-        }
-    }
-
-    private func leaveOut(_ identity: TaskIdentity, _ reason: String, host: String) {
-        run.emit(.taskStarted(identity, host: host))
-        let note = "nothing was looked for, since \(reason)"
-        run.finish(
-            TaskRecord(task: identity, host: host, step: StepRecord(.skipped, notes: [note]), pass: run.pass))
-    }
-
     /// Takes away what the play's roles brought, on each host that reaches a cluster.
     func removeRoles(_ hosts: [String]) async {
         for role in play.roles {
@@ -90,7 +49,7 @@ extension PlayRunner {
         }
     }
 
-    private func identity(_ title: String, _ module: String, _ role: String, span: SourceSpan?) -> TaskIdentity {
+    func identity(_ title: String, _ module: String, _ role: String, span: SourceSpan?) -> TaskIdentity {
         TaskIdentity(
             number: run.nextTaskNumber(), name: title, module: module, role: role, play: play.name, span: span)
     }
@@ -99,7 +58,7 @@ extension PlayRunner {
     ///
     /// - Returns: what became of it; nil when the run was interrupted.
     @discardableResult
-    private func step(_ module: any Module, _ identity: TaskIdentity, host: String) async -> StepRecord? {
+    func step(_ module: any Module, _ identity: TaskIdentity, host: String) async -> StepRecord? {
         run.emit(.taskStarted(identity, host: host))
         let run = run
         var context = ModuleContext(

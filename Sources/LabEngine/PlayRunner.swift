@@ -18,9 +18,6 @@ struct PlayRunner: Sendable {
         }
     }
 
-    /// Whether all hosts of the play go through its roles together.
-    var isTogether: Bool { play.strategy == .linear && play.serial.isEmpty }
-
     private func sections(_ hosts: [String]) async {
         loadFileVariables(hosts)
         if run.options.removes { return await removeRoles(hosts) }
@@ -28,9 +25,8 @@ struct PlayRunner: Sendable {
         await flushHandlers(hosts)
         for role in play.roles {
             await check(role, hosts)
-            let start = run.recordCount
             await withPreflight(of: role, hosts) { await list(role.tasks, hosts) }
-            if role.metadata.prunes, isTogether { await prune(role, hosts, since: start) }
+            await pruneAtEnd(of: role, hosts)
         }
         await list(play.tasks, hosts)
         await flushHandlers(hosts)
@@ -79,7 +75,9 @@ struct PlayRunner: Sendable {
         guard let first = hosts.first else { return }
         let scope = context.scope(first, task: task)
         do {
-            guard run.options.tags.selects(try task.directives.tagNames(scope)) || isHandler else { return }
+            guard run.options.tags.selects(try task.directives.tagNames(scope)) || isHandler else {
+                return Foresight(play: context).noteLeftOut(task, scope, false)
+            }
             let isOnce = try task.directives.runOnce?.resolve(scope) ?? false
             let throttle = try task.directives.throttle?.resolve(scope) ?? 0
             let limit = throttle > 0 ? min(throttle, run.options.forks) : run.options.forks
@@ -182,11 +180,13 @@ struct PlayRunner: Sendable {
         for host in hosts {
             let scope = context.scope(host, task: task)
             do {
-                guard run.options.tags.selects(try task.directives.tagNames(scope)) else { return }
-                for variables in try loopVariables(of: task, scope, host: host, number: number) {
+                guard run.options.tags.selects(try task.directives.tagNames(scope)) else {
+                    return Foresight(play: context).noteLeftOut(include, scope, host: host)
+                }
+                for variables in try loopVariables(of: include, scope, host: host, number: number) {
                     let inner = variables.isEmpty ? scope : context.scope(host, task: task, loop: variables)
                     if let condition = try task.directives.when.firstFalse(inner) {
-                        skip(task, host, number, "since '\(condition.text)' does not hold", scope)
+                        skip(include, host, number, "since '\(condition.text)' does not hold", inner)
                         continue
                     }
                     let key = IncludeKey(target: try include.targetName(inner), variables: .map(variables))
@@ -205,6 +205,7 @@ struct PlayRunner: Sendable {
             guard !active.isEmpty, !run.mustStop else { continue }
             do {
                 let content = try include.load(group.key.target, loopVariables: group.variables)
+                run.audit.note(content)
                 context.add(handlers: content.handlers)
                 if let role = content.role { await check(role, active) }
                 await list(content.nodes, active)
@@ -216,26 +217,37 @@ struct PlayRunner: Sendable {
 
     /// The variables of each item of an include's loop; one empty map with no loop.
     private func loopVariables(
-        of task: LabModel.Task, _ scope: LabModel.VariableScope, host: String, number: Int
+        of include: Include, _ scope: LabModel.VariableScope, host: String, number: Int
     ) throws -> [ValueMap] {
+        let task = include.task
         guard let loop = task.loop else { return [[:]] }
         let items: [Value]
         do {
             items = try loop.items(scope)
         } catch {
             if let condition = try? task.directives.when.firstFalse(scope) {
-                skip(task, host, number, "since '\(condition.text)' does not hold", scope)
+                skip(include, host, number, "since '\(condition.text)' does not hold", scope)
                 return []
             }
             throw error
         }
-        if items.isEmpty { skip(task, host, number, "there is nothing to loop over", scope) }
+        if items.isEmpty {
+            let isCertain = (try? loop.items(Foresight(play: context).view(scope, host: host))) != nil
+            skip(include, host, number, "there is nothing to loop over", scope, isCertain: isCertain)
+        }
         return items.enumerated().map { loop.variables(item: $1, index: $0, items: items) }
     }
 
+    /// - Parameter isCertain: whether it is skipped in every run with the same variables; nil to ask its condition.
     private func skip(
-        _ task: LabModel.Task, _ host: String, _ number: Int, _ note: String, _ scope: LabModel.VariableScope
+        _ include: Include, _ host: String, _ number: Int, _ note: String, _ scope: LabModel.VariableScope,
+        isCertain: Bool? = nil
     ) {
+        let task = include.task
+        let foresight = Foresight(play: context)
+        if !(isCertain ?? foresight.rulesOut(task, scope, host: host)) {
+            foresight.noteLeftOut(include, scope, host: host)
+        }
         let identity = TaskIdentity(
             number: number, name: task.title(scope), module: task.module.written, role: task.role?.name,
             play: play.name, span: task.span)
@@ -258,6 +270,9 @@ struct PlayRunner: Sendable {
             }
         }
         guard !chosen.isEmpty else { return }
+        if [.endPlay, .endBatch, .endHost, .endRole].contains(action) {
+            run.audit.doubtAll("'meta: \(action.rawValue)' cut the run short")
+        }
         switch action {
         case .noop, .refreshInventory: break
         case .flushHandlers: await flushHandlers(chosen)
@@ -322,7 +337,7 @@ struct PlayRunner: Sendable {
 
     // MARK: variables
 
-    func loadFileVariables(_ hosts: [String]) {
+    private func loadFileVariables(_ hosts: [String]) {
         guard !play.variableFiles.isEmpty else { return }
         for host in hosts {
             do {

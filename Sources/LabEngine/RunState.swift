@@ -19,8 +19,7 @@ final class RunState: Sendable {
     private let records = Mutex<[TaskRecord]>([])
     private let failures = Mutex<[Report.Failure]>([])
     private let inventories = Mutex<[String: RoleInventory]>([:])
-    private let handledRoles = Mutex<Set<String>>([])
-    private let uses = Mutex<RoleUses?>(nil)
+    let audit: RoleAudit
     /// The hosts of each play.
     let playHosts: [[String]]
     private let taskCount: Atomic<Int>
@@ -34,6 +33,7 @@ final class RunState: Sendable {
     ) {
         self.plan = plan
         self.playHosts = playHosts
+        audit = RoleAudit(plan.plays)
         self.registry = registry
         self.insight = insight
         self.pool = pool
@@ -54,25 +54,6 @@ final class RunState: Sendable {
             let inventory = RoleInventory(role: role)
             inventories[role] = inventory
             return inventory
-        }
-    }
-
-    /// The roles that brought objects to clusters in this pass and whose left-overs nobody has looked for.
-    var unhandledRoles: [String] {
-        let handled = handledRoles.withLock { $0 }
-        return inventories.withLock { $0.keys.filter { !handled.contains($0) } }.sorted()
-    }
-
-    /// Notes that left-overs of the role were looked for, or that it was told why not.
-    func noteHandled(_ role: String) { handledRoles.withLock { _ = $0.insert(role) } }
-
-    /// Where the plays use roles; found out at the first question.
-    var roleUses: RoleUses {
-        uses.withLock { uses in
-            if let uses { return uses }
-            let found = RoleUses(self)
-            uses = found
-            return found
         }
     }
 

@@ -92,7 +92,7 @@ private struct Round {
     }
 
     mutating func look(at play: Play, _ hosts: [String]) {
-        let context = PlayContext(run: run, play: play, allHosts: hosts, batch: hosts, handlers: [], number: 0)
+        let context = PlayContext(run: run, play: play, allHosts: hosts, batch: hosts, handlers: [])
         for host in hosts where !play.variableFiles.isEmpty {
             let scope = context.scope(host)
             run.host(host).fileLayers = play.variableFiles.compactMap { try? $0.load(scope) }

@@ -15,6 +15,7 @@ extension StepExecution {
         var context = ModuleContext(
             hostName: target, connection: { try await Self.connect(run, access, target, module) },
             controller: run.controller, shared: run.storage)
+        context.taskName = identity.name
         context.environment = try task.directives.renderedEnvironment(scope)
         context.become = become
         context.searchPaths = Self.searchPaths(of: task, module: module, in: play.play)
@@ -40,7 +41,11 @@ extension StepExecution {
         context.checkMode = isCheck
         context.wantsDiff = try task.directives.diff?.resolve(scope) ?? run.options.isDiff
         context.verbosity = run.options.verbosity
-        if let role = task.role, role.keepsSet { context.roleSet = RoleCalls(play: play).set(of: role) }
+        if let role = task.role, role.keepsSet {
+            // What `verify/` brings for a while is not what the role wants.
+            if play.play.verifiedRole == nil { run.audit.noteUse(of: role.name, in: play, host: hostName) }
+            context.roleSet = RoleCalls(play: play).set(of: role)
+        }
         return context
     }
 

@@ -31,6 +31,8 @@ struct StepExecution: Sendable {
         do {
             if let condition = try task.directives.when.firstFalse(scope) {
                 result.record = Self.skipped(condition)
+                let foresight = Foresight(play: play)
+                foresight.noteLeftOut(task, scope, foresight.rulesOut(task, scope, host: hostName))
             } else {
                 try await execute(into: &result)
             }

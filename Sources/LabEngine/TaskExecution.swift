@@ -14,6 +14,7 @@ struct TaskExecution: Sendable {
     let isHandler: Bool
 
     private var run: RunState { play.run }
+    private var foresight: Foresight { Foresight(play: play) }
 
     /// Runs the task, keeps its record and lets the host's state follow from it.
     func run() async {
@@ -37,6 +38,10 @@ struct TaskExecution: Sendable {
         }
         record.pass = run.pass
         settle(&record, scope)
+        // Also when that is ignored.
+        if record.step.hasFailed, let role = Foresight.appliedRole(of: task) {
+            run.audit.doubt(role, "'\(identity.name)' failed")
+        }
         let result = record.step.result
         let told = isCensored ? record.censored() : refuted(record)
         run.finish(told)
@@ -82,6 +87,7 @@ struct TaskExecution: Sendable {
         } catch {
             // A condition that does not hold excuses a loop that cannot be read (`when: list is defined`).
             if let condition = try? task.directives.when.firstFalse(scope) {
+                foresight.noteLeftOut(task, scope, foresight.rulesOut(task, scope, host: hostName))
                 return TaskRecord(
                     task: identity, host: hostName, step: skipped("since '\(condition.text)' does not hold"))
             }
@@ -93,6 +99,7 @@ struct TaskExecution: Sendable {
                     result: ["changed": false, "failed": true, "msg": .string(failure.message)]))
         }
         guard !items.isEmpty else {
+            foresight.noteLeftOut(task, scope, (try? loop.items(foresight.view(scope, host: hostName))) != nil)
             var step = skipped("there is nothing to loop over")
             step.result["skipped_reason"] = "No items in the list"
             step.result["results"] = []
@@ -127,7 +134,10 @@ struct TaskExecution: Sendable {
             let told = isCensored ? ItemRecord(label: "item \(index + 1)", step: record.step.censored()) : record
             run.emit(.itemFinished(identity, host: hostName, told))
             if result.record.outcome == .unreachable { break }
-            if try !loop.breakWhen.isEmpty && loop.breakWhen.firstFalse(scope) == nil { break }
+            if try !loop.breakWhen.isEmpty && loop.breakWhen.firstFalse(scope) == nil {
+                if index + 1 < items.count { foresight.noteLeftOut(task, scope, false) }
+                break
+            }
             if let pause = try loop.pause?.resolve(scope), pause > 0, index + 1 < items.count {
                 try await _Concurrency.Task.sleep(for: .seconds(pause))
             }

@@ -55,9 +55,9 @@ package struct Play: Sendable {
         self.notes = []
     }
 
-    /// Roles that tasks import: of the play, of its roles, and of these.
+    /// Roles that tasks import, of the play and of its roles, with all that these bring.
     package var importedRoles: [Role] {
-        importedByTasks.flatMap { [$0] + $0.allImportedRoles } + roles.flatMap(\.allImportedRoles)
+        (importedByTasks + roles.flatMap(\.importedRoles)).flatMap(\.everyRole)
     }
 
     /// Roles that are not listed but whose variables the whole play sees.

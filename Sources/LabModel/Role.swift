@@ -16,7 +16,8 @@ package final class RoleContext: Sendable {
     package let parameters: [VariableLayer]
     /// The role that depends on this one or includes it.
     package let parent: RoleContext?
-    /// Whether the objects that the role applies to a cluster are recorded there (`RoleMetadata.prunes`).
+    /// Whether the objects that the role applies to a cluster are recorded there (`RoleMetadata.prunes`); not those of
+    /// another entry point than `main`.
     package let keepsSet: Bool
 
     package init(
@@ -82,8 +83,10 @@ package struct Role: Sendable {
     /// The role's dependencies, each before the role that needs it, and the role itself.
     package var withDependencies: [Role] { dependencies.flatMap(\.withDependencies) + [self] }
 
-    /// The roles that its tasks import, and those that these import.
-    package var allImportedRoles: [Role] { importedRoles.flatMap { [$0] + $0.allImportedRoles } }
+    /// The role with all that it depends on and all that it imports.
+    package var everyRole: [Role] {
+        dependencies.flatMap(\.everyRole) + [self] + importedRoles.flatMap(\.everyRole)
+    }
 
     /// The tasks of the role after those of its dependencies; of roles that are needed twice, once.
     package var allTasks: [TaskNode] { [self].inRunningOrder().flatMap(\.tasks) }

@@ -56,11 +56,14 @@ struct RoleReader {
         let own = variables("vars", request, path: path, level: .roleVars, owner: name)
         let parameters = (request.parent?.parameters ?? []) + request.parameters
         let metadata = metadata(path)
+        // Other entry points (`tasks_from`) are run apart from the role: what they apply is not part of its set.
+        let isMain = request.files["tasks"].map { Path.name($0).hasPrefix("main.") || $0 == "main" } ?? true
+        let keepsSet = metadata.values.prunes && isMain
         // Dependencies see the variables of the role that needs them.
         let provisional = RoleContext(
             name: name, path: path, defaults: (request.parent?.defaults ?? []) + defaults,
             variables: (request.parent?.variables ?? []) + own + request.variables, parameters: parameters,
-            parent: request.parent, keepsSet: metadata.values.prunes)
+            parent: request.parent, keepsSet: keepsSet)
         var inner = request
         inner.chain.append(mark)
         let dependencies = metadata.dependencies.compactMap {
@@ -72,7 +75,7 @@ struct RoleReader {
             variables: (request.parent?.variables ?? []) + dependencies.flatMap(\.context.exports) + own
                 + request.variables,
             exports: dependencies.flatMap(\.context.exports) + own, parameters: parameters, parent: request.parent,
-            keepsSet: metadata.values.prunes)
+            keepsSet: keepsSet)
         var role = Role(
             context: context, tasks: [], dependencies: dependencies, metadata: metadata.values,
             argumentSpecifications: specifications(path, name: name, metadata: metadata.source))

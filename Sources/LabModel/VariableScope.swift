@@ -44,6 +44,8 @@ package final class VariableScope: TemplateScope {
     }
 
     private func compute(_ name: String, through chain: [String]) throws -> Value? {
+        // Before what is known by itself: `hostvars` may be what is not known.
+        if case .unknown? = layers[name]?.content { throw UnknownVariable(name: name) }
         if let value = magic.value(of: name) { return value }
         switch name {
         case "hostvars": return allHostVariables(through: chain)

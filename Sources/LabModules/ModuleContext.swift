@@ -5,6 +5,8 @@ import LabTransport
 package struct ModuleContext: Sendable {
     /// The host that the task runs on (after `delegate_to`).
     package var hostName: String
+    /// The name of the task, for messages.
+    package var taskName = ""
     /// Gives the connection to that host, made at the first use and shared by all tasks of the run.
     package var connection: @Sendable () async throws -> any Connection
     /// The laptop, where files of the role are and downloads go.

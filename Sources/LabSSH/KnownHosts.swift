@@ -39,6 +39,10 @@ struct KnownHosts: Sendable {
     }
 
     private(set) var entries: [Entry] = []
+    /// The entries that a plain name finds, by it, and those whose patterns or hashes have to be looked at: a file has a
+    /// line for every host, and every host looks.
+    private var byName: [String: [Int]] = [:]
+    private var patterned: [Int] = []
 
     /// Adds a file's lines. Lines that are no entry are passed over, as OpenSSH does.
     mutating func add(_ text: String, file: String) {
@@ -56,14 +60,31 @@ struct KnownHosts: Sendable {
             }
             guard fields.count >= 3 else { continue }
             let parts = Array(fields.prefix(3).map(String.init))
-            entries.append(
-                Entry(marker: marker, names: parts[0], type: parts[1], blob: parts[2], file: file, line: index + 1))
+            append(Entry(marker: marker, names: parts[0], type: parts[1], blob: parts[2], file: file, line: index + 1))
+        }
+    }
+
+    /// Adds the entries of another file.
+    mutating func add(_ other: KnownHosts) {
+        for entry in other.entries { append(entry) }
+    }
+
+    private mutating func append(_ entry: Entry) {
+        let index = entries.count
+        entries.append(entry)
+        if entry.isHashed || entry.names.contains(where: { "*?!".contains($0) }) {
+            patterned.append(index)
+            return
+        }
+        for name in Set(entry.names.split(separator: ",").map { Self.plainPattern($0.lowercased()) }) {
+            byName[name, default: []].append(index)
         }
     }
 
     /// The entries for a name of the form that `name(of:port:)` gives.
     func entries(for name: String) -> [Entry] {
-        entries.filter { Self.matches($0, name) }
+        let indices = (byName[name] ?? []) + patterned.filter { Self.matches(entries[$0], name) }
+        return indices.sorted().map { entries[$0] }
     }
 
     /// How known_hosts names a host: bare on port 22, else `[host]:port`.
@@ -72,30 +93,34 @@ struct KnownHosts: Sendable {
     }
 
     func verdict(on key: HostKey, host: String, port: Int) -> Verdict {
-        let found = entries(for: Self.name(of: host, port: port))
         if let revoked = revocation(of: [key.blob], host: host, port: port) { return .revoked(revoked) }
+        let found = entries(for: Self.name(of: host, port: port))
         let plain = found.filter { $0.marker == .plain }
         if plain.contains(where: { $0.blob == key.blob }) { return .known }
         if !plain.isEmpty { return .changed(plain) }
-        if port != 22 {
-            // As OpenSSH does: an entry without the port will do, when it has this very key.
-            let bare = entries(for: Self.name(of: host, port: 22))
-            if let revoked = revocation(of: [key.blob], host: host, port: 22) { return .revoked(revoked) }
-            if bare.contains(where: { $0.marker == .plain && $0.blob == key.blob }) { return .known }
+        // As OpenSSH does: an entry without the port will do, when it has this very key.
+        if port != 22,
+            entries(for: Self.name(of: host, port: 22)).contains(where: { $0.marker == .plain && $0.blob == key.blob })
+        {
+            return .known
         }
         return .unknown(authority: authorities(host: host, port: port).first)
     }
 
     /// The certificate authorities for a host.
     func authorities(host: String, port: Int) -> [Entry] {
-        var names = [Self.name(of: host, port: port)]
-        if port != 22 { names.append(Self.name(of: host, port: 22)) }
-        return names.flatMap { entries(for: $0) }.filter { $0.marker == .certificateAuthority }
+        entries(host: host, port: port).filter { $0.marker == .certificateAuthority }
     }
 
     /// The line that revokes one of the keys, each a blob in base64, for a host.
     func revocation(of blobs: [String], host: String, port: Int) -> Entry? {
-        entries(for: Self.name(of: host, port: port)).first { $0.marker == .revoked && blobs.contains($0.blob) }
+        entries(host: host, port: port).first { $0.marker == .revoked && blobs.contains($0.blob) }
+    }
+
+    /// The entries for a host with its port, then those without: OpenSSH looks at these when the first say nothing good.
+    private func entries(host: String, port: Int) -> [Entry] {
+        let found = entries(for: Self.name(of: host, port: port))
+        return port == 22 ? found : found + entries(for: Self.name(of: host, port: 22))
     }
 
     /// The key types on record, to ask the server for one of these first; otherwise a server with several keys would
@@ -133,11 +158,11 @@ struct KnownHosts: Sendable {
     }
 
     private static func matchesPattern(_ pattern: String, _ name: String) -> Bool {
-        // `[host]` without a port is not written by anyone; `[host]:22` means the bare name.
-        var pattern = pattern
-        if pattern.hasPrefix("["), pattern.hasSuffix("]:22"), !name.hasPrefix("[") {
-            pattern = String(pattern.dropFirst().dropLast(4))
-        }
-        return Wildcard.matches(Array(pattern.utf8)[...], Array(name.utf8)[...])
+        Wildcard.matches(Array(plainPattern(pattern).utf8)[...], Array(name.utf8)[...])
+    }
+
+    /// `[host]:22` means the bare name.
+    private static func plainPattern(_ pattern: String) -> String {
+        pattern.hasPrefix("[") && pattern.hasSuffix("]:22") ? String(pattern.dropFirst().dropLast(4)) : pattern
     }
 }

@@ -67,6 +67,15 @@ final class ClusterLab: Sendable {
         return try await run(roles.joined(), plays, registry, options)
     }
 
+    /// Verifies a role as `labctl verify` does.
+    func verify(_ role: String) async throws -> Report {
+        var options = RunOptions()
+        options.environment = ["HOME": lab.folder]
+        let registry = ModuleRegistry.complete(environment: [:])
+        let loader = RoleLoader(catalog: registry, finder: RoleFinder(directory: lab.folder))
+        return try await run(role, loader.verifyPlays(for: [role]), registry, options)
+    }
+
     /// Runs a playbook as `labctl play` does.
     func play(_ playbook: String, configure: (inout RunOptions) -> Void = { _ in }) async throws -> Report {
         var options = RunOptions()

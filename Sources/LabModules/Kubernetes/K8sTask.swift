@@ -12,10 +12,14 @@ struct K8sTask: Sendable {
     private let wait: WaitSettings
     /// The set that the objects become members of.
     private let roleSet: RoleSet?
+    /// What the role keeps, where the call has objects of it that do not become members.
+    private let keeper: RoleInventory?
 
     init(_ call: ModuleCall, context: ModuleContext, environment: [String: String]) async throws {
         self.call = call
         self.context = context
+        let brings = ApplyCall.brings(call)
+        if brings { await context.roleSet?.inventory.begin(call, in: context) }
         settings = try Self.settings(call)
         wait = try WaitSettings(call)
         let progress = context.progress
@@ -29,11 +33,13 @@ struct K8sTask: Sendable {
         let intents = try Intents.read(
             manifests, defaultNamespace: call["namespace"]?.string ?? session.client.kubeconfig.namespace,
             keepsNulls: settings.method == .merge)
-        if call["state"] != "absent", case .serverSide = settings.method, let set = context.roleSet {
+        if brings, case .serverSide = settings.method, let set = context.roleSet {
             roleSet = set
+            keeper = nil
             self.intents = try set.inventory.set.labelled(intents)
         } else {
             roleSet = nil
+            keeper = brings ? context.roleSet?.inventory : nil
             self.intents = intents
         }
     }
@@ -125,7 +131,11 @@ struct K8sTask: Sendable {
 
     private func looked(by engine: ApplyEngine, known: KnownObjects) async throws -> ApplyPlan {
         let expected = await session.expectedObjects
-        guard let roleSet else { return try await engine.plan(intents, expected: expected, known: known) }
+        guard let roleSet else {
+            let plan = try await engine.plan(intents, expected: expected, known: known)
+            await keeper?.keep(plan, of: call, in: context, session)
+            return plan
+        }
         let plan: ApplyPlan
         do {
             plan = try await engine.plan(intents, expected: expected, known: known)
@@ -136,7 +146,7 @@ struct K8sTask: Sendable {
         }
         try await refuseMembersOfOthers(plan.items.map { ($0.intent, $0.live) })
         try await roleSet.refuseLosses(of: plan, in: session)
-        await roleSet.inventory.note(plan, in: session, isCheck: context.checkMode)
+        await roleSet.inventory.note(plan, of: call, in: context, session)
         return plan
     }
 

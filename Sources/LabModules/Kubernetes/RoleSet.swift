@@ -71,20 +71,60 @@ package actor RoleInventory {
     private var clusters: [ObjectIdentifier: Cluster] = [:]
     private var order: [ObjectIdentifier] = []
     private var guarded: Set<ObjectIdentifier> = []
+    private var begun: [CallKey: String] = [:]
+    private var settled: Set<CallKey> = []
+
+    /// One call: a task, on a host, with the arguments of one item.
+    private struct CallKey: Hashable {
+        let span: SourceSpan?
+        let host: String
+        let arguments: ValueMap
+
+        init(_ call: ModuleCall, _ context: ModuleContext) {
+            span = call.span
+            host = context.hostName
+            arguments = call.arguments
+        }
+    }
 
     package init(role: String) { set = ApplySet(role: role) }
 
-    /// Notes what a call would apply.
-    func note(_ plan: ApplyPlan, in session: ClusterSession, isCheck: Bool) {
+    /// Whether the role applied, or would apply, anything.
+    package var hasBroughtAnything: Bool { !clusters.isEmpty }
+
+    /// The name of a call of which it never became known what it applies; nil when there is none.
+    package var unsettledTask: String? { begun.first { !settled.contains($0.key) }?.value }
+
+    /// Notes that a call is about to find out what it applies.
+    func begin(_ call: ModuleCall, in context: ModuleContext) {
+        begun[CallKey(call, context)] = context.taskName
+    }
+
+    /// Notes what a call has in the cluster that it does not make a member of the set: it is not left over either.
+    func keep(_ plan: ApplyPlan, of call: ModuleCall, in context: ModuleContext, _ session: ClusterSession) {
+        settled.insert(CallKey(call, context))
+        want(plan, in: session)
+    }
+
+    private func want(_ plan: ApplyPlan, in session: ClusterSession) {
         let id = ObjectIdentifier(session)
-        var cluster = clusters[id] ?? Cluster(session: session)
         if clusters[id] == nil { order.append(id) }
-        let references = plan.items.map(\.reference)
-        cluster.wanted.formUnion(references.map { ObjectIdentity($0) })
+        var cluster = clusters[id] ?? Cluster(session: session)
+        cluster.wanted.formUnion(plan.items.map { ObjectIdentity($0.reference) })
         cluster.uids.formUnion(plan.items.compactMap { $0.live?[["metadata", "uid"]]?.string })
-        cluster.scope = cluster.scope.union(ApplySetScope(of: references))
-        if isCheck, !plan.isEmpty { cluster.planned = cluster.planned.union(ApplySetScope(of: references)) }
         clusters[id] = cluster
+    }
+
+    /// Notes what a call would apply.
+    func note(_ plan: ApplyPlan, of call: ModuleCall, in context: ModuleContext, _ session: ClusterSession) {
+        settled.insert(CallKey(call, context))
+        want(plan, in: session)
+        let scope = ApplySetScope(of: plan.items.map(\.reference))
+        let id = ObjectIdentifier(session)
+        if let cluster = clusters[id] { clusters[id]?.scope = cluster.scope.union(scope) }
+        if context.checkMode, !plan.isEmpty, let cluster = clusters[id] {
+            clusters[id]?.planned = cluster.planned.union(scope)
+        }
     }
 
     /// Has the record lead to everything that was noted for a cluster, before any of it is applied.
