@@ -41,9 +41,9 @@ extension StepExecution {
         context.checkMode = isCheck
         context.wantsDiff = try task.directives.diff?.resolve(scope) ?? run.options.isDiff
         context.verbosity = run.options.verbosity
-        if let role = task.role, role.keepsSet {
-            // What `verify/` brings for a while is not what the role wants.
-            if play.play.verifiedRole == nil { run.audit.noteUse(of: role.name, in: play, host: hostName) }
+        // What `verify/` brings for a while is not what the role wants.
+        if let role = task.role, role.keepsSet, play.play.verifiedRole == nil {
+            run.audit.noteUse(of: role.name, in: play, host: hostName)
             context.roleSet = RoleCalls(play: play).set(of: role)
         }
         return context

@@ -25,12 +25,29 @@ enum AuthoritySignature {
         }
     }
 
-    static func algorithm(of signature: [UInt8]) -> String? {
+    /// Why a certificate's signature is none, as a clause whose subject is the certificate; nil when it is good.
+    static func flaw(
+        _ signature: [UInt8], by key: [UInt8], over message: [UInt8], algorithms: [String]
+    ) -> String? {
         var reader = WireReader(signature)
-        return reader.text()
+        let algorithm = reader.text() ?? ""
+        guard algorithms.contains(algorithm) else {
+            return "is signed with \(algorithm.printable), which CASignatureAlgorithms does not allow"
+        }
+        if let bits = modulusBits(key), bits < 2048 { return "is signed with an RSA key of only \(bits) bits" }
+        return isValid(signature, by: key, over: message) ? nil : "has a signature that is not its authority's"
     }
 
-    static func isValid(_ signature: [UInt8], by key: [UInt8], over message: [UInt8]) -> Bool {
+    /// The size of an RSA key; nil for others. Smaller ones are not taken by the library that checks.
+    private static func modulusBits(_ key: [UInt8]) -> Int? {
+        var reader = WireReader(key)
+        guard reader.text() == "ssh-rsa", reader.magnitude() != nil, let modulus = reader.magnitude(),
+            let first = modulus.first
+        else { return nil }
+        return modulus.count * 8 - first.leadingZeroBitCount
+    }
+
+    private static func isValid(_ signature: [UInt8], by key: [UInt8], over message: [UInt8]) -> Bool {
         var signature = WireReader(signature)
         var key = WireReader(key)
         guard let algorithm = signature.text(), let value = signature.string(), let type = key.text(),

@@ -238,6 +238,17 @@ func systemConnect(_ socket: Int32, _ address: UnsafePointer<sockaddr>?, _ lengt
     connect(socket, address, length)
 }
 
+/// The address at the other end of a socket, as `SocketAddress.bytes` has it.
+func peerAddress(_ socket: Int32) -> [UInt8]? {
+    var storage = sockaddr_storage()
+    var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+    let result = withUnsafeMutablePointer(to: &storage) { pointer in
+        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getpeername(socket, $0, &length) }
+    }
+    guard result == 0 else { return nil }
+    return withUnsafeBytes(of: &storage) { Array($0.prefix(Int(length))) }
+}
+
 private func systemBind(_ socket: Int32, _ address: UnsafePointer<sockaddr>?, _ length: socklen_t) -> Int32 {
     bind(socket, address, length)
 }

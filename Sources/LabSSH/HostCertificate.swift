@@ -1,4 +1,5 @@
 import LabCore
+import LabTransport
 
 #if canImport(Glibc)
     import Glibc
@@ -21,7 +22,7 @@ struct HostCertificate: Sendable, Equatable {
     let purpose: Purpose
     /// The name that the authority gave the certificate (`ssh-keygen -I`).
     let identity: String
-    /// The host names that it is for; none means all.
+    /// The host names that it is for, with wildcards.
     let principals: [String]
     /// Seconds since 1970; `validBefore` is the first one at which it no longer is.
     let validAfter: UInt64
@@ -76,7 +77,8 @@ struct HostCertificate: Sendable, Equatable {
         var names = WireReader(principals)
         var texts: [String] = []
         while !names.isAtEnd {
-            guard let text = names.text() else { return nil }
+            // As many as OpenSSH takes.
+            guard texts.count < 256, let text = names.text() else { return nil }
             texts.append(text)
         }
         self.keyType = keyType
@@ -94,36 +96,44 @@ struct HostCertificate: Sendable, Equatable {
 
     /// Why the certificate does not vouch for a host, as a clause whose subject is the certificate; nil when it does.
     ///
-    /// The rules are those of OpenSSH's sshkey_cert_check_host. That the authority is trusted is not asked here.
+    /// The rules are those of OpenSSH's sshkey_cert_check_host as of 10.3: before it, wildcards did not count and a
+    /// certificate without names was for all hosts. That the authority is trusted is not asked here.
     /// - Parameters:
     ///   - name: the host's name, in lower case and without a port.
     ///   - now: seconds since 1970.
     ///   - algorithms: the signature algorithms that authorities may use (ssh_config(5), CASignatureAlgorithms).
     func flaw(for name: String, at now: UInt64, algorithms: [String]) -> String? {
+        // First of all: what is not signed says nothing.
+        if let flaw = AuthoritySignature.flaw(signature, by: authority, over: signed, algorithms: algorithms) {
+            return flaw
+        }
         guard purpose == .host else { return "is not for hosts" }
         if now < validAfter { return "is not valid before \(Self.timeText(validAfter))" }
         if now >= validBefore { return "expired at \(Self.timeText(validBefore))" }
-        guard principals.isEmpty || principals.contains(name) else {
-            return "is for \(principals.joined(separator: ", ")) and not for \(name)"
+        if principals.isEmpty { return "names no host that it is for" }
+        guard principals.contains(where: { Wildcard.matches(Array($0.utf8)[...], Array(name.utf8)[...]) }) else {
+            let more = principals.count > 3 ? " and \(principals.count - 3) more" : ""
+            let names = principals.prefix(3).map(\.printable).joined(separator: ", ") + more
+            return "is for \(names) and not for \(name)"
         }
-        if hasCriticalOptions { return "has critical options, which host certificates do not have" }
-        guard let algorithm = AuthoritySignature.algorithm(of: signature), algorithms.contains(algorithm) else {
-            return "is signed with \(AuthoritySignature.algorithm(of: signature) ?? "nothing that can be read"), "
-                + "which CASignatureAlgorithms does not allow"
-        }
-        guard AuthoritySignature.isValid(signature, by: authority, over: signed) else {
-            return "has a signature that is not its authority's"
-        }
-        return nil
+        return hasCriticalOptions ? "has critical options, which host certificates do not have" : nil
     }
 
     /// `2027-01-31 08:00:00 UTC`.
     static func timeText(_ seconds: UInt64) -> String {
-        guard var time = time_t(exactly: seconds) else { return "the end of time" }
         var parts = tm()
         var buffer = [CChar](repeating: 0, count: 64)
-        gmtime_r(&time, &parts)
+        guard var time = time_t(exactly: seconds), gmtime_r(&time, &parts) != nil else { return "the end of time" }
         let length = strftime(&buffer, buffer.count, "%Y-%m-%d %H:%M:%S UTC", &parts)
         return String(decoding: buffer.prefix(length).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+}
+
+extension String {
+    /// For messages: what somebody at the other end wrote, in one line and not too long.
+    var printable: String {
+        let line = unicodeScalars.prefix(80).map { $0.properties.generalCategory == .control ? "?" : String($0) }
+            .joined()
+        return unicodeScalars.count > 80 ? line + "…" : line
     }
 }

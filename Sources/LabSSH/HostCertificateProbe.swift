@@ -38,7 +38,8 @@ struct HostCertificateProbe {
 
     private let stream: any ByteChannel
     private var unread: [UInt8] = []
-    private var hasHeard = false
+    /// The server has said that it speaks SSH. One with too many logins under way says something else first, or nothing.
+    private(set) var hasMet = false
 
     /// - Parameter stream: to the server, from the first byte on. The caller closes it.
     init(_ stream: any ByteChannel) { self.stream = stream }
@@ -48,8 +49,7 @@ struct HostCertificateProbe {
     /// - Parameter algorithms: names that end in `-cert-v01@openssh.com`.
     /// - Throws: `Failure`; whatever the stream throws.
     mutating func certificate(_ algorithms: [String]) async throws -> HostCertificate? {
-        let offer = Self.offer(algorithms)
-        try await stream.write(Array("SSH-2.0-labctl\r\n".utf8) + Self.packet(offer))
+        try await stream.write(Array("SSH-2.0-labctl\r\n".utf8))
         try await readVersion()
         var reader = WireReader(try await message(Message.keyExchangeInit))
         guard reader.bytes(16) != nil, let exchanges = reader.names(), let keys = reader.names() else {
@@ -59,16 +59,23 @@ struct HostCertificateProbe {
         guard let exchange = Self.keyExchanges.first(where: exchanges.contains),
             let value = Self.publicValue(exchange)
         else { throw Failure(text: "it has none of the key exchanges that labctl has") }
-        try await stream.write(Self.packet([Message.publicValue] + Wire.string(value)))
+        // Only now: an offer that a server cannot take is in its log as an attack.
+        let request = Self.packet(Self.offer(algorithms)) + Self.packet([Message.publicValue] + Wire.string(value))
+        try await stream.write(request)
         var answer = WireReader(try await message(Message.publicValueAnswer))
-        let blob = answer.string()
-        // By application (RFC 4253 section 11.1).
-        let farewell = [Message.disconnect] + Wire.number(11) + Wire.string("done") + Wire.string("")
-        try? await stream.write(Self.packet(farewell))
-        guard let blob, let certificate = HostCertificate(blob) else {
+        guard let blob = answer.string(), let certificate = HostCertificate(blob) else {
             throw Failure(text: "its certificate cannot be read")
         }
         return certificate
+    }
+
+    /// Says goodbye and waits until the server has gone: until then this counts as a login under way (MaxStartups), beside
+    /// the one that follows. Ends when the stream is closed.
+    func leave() async {
+        // By application (RFC 4253 section 11.1).
+        let farewell = [Message.disconnect] + Wire.number(11) + Wire.string("done") + Wire.string("")
+        try? await stream.write(Self.packet(farewell))
+        while let bytes = try? await stream.read(), !bytes.isEmpty {}
     }
 
     // MARK: What is sent
@@ -107,7 +114,10 @@ struct HostCertificateProbe {
     private mutating func readVersion() async throws {
         for _ in 0..<64 {
             let line = try await line()
-            if line.starts(with: Array("SSH-".utf8)) { return }
+            if line.starts(with: Array("SSH-".utf8)) {
+                hasMet = true
+                return
+            }
         }
         throw Failure(text: "it does not speak SSH")
     }
@@ -132,7 +142,7 @@ struct HostCertificateProbe {
             case Message.disconnect:
                 var reader = WireReader(Array(payload.dropFirst()))
                 _ = reader.number()
-                throw Failure(text: "it said: \(reader.text() ?? "")")
+                throw Failure(text: "it said: \((reader.text() ?? "").printable)")
             default: continue
             }
         }
@@ -155,9 +165,8 @@ struct HostCertificateProbe {
 
     private mutating func readMore() async throws {
         guard let bytes = try await stream.read() else {
-            throw Failure(text: "it ended the connection", isDrop: !hasHeard)
+            throw Failure(text: "it ended the connection", isDrop: !hasMet)
         }
-        hasHeard = true
         unread += bytes
     }
 }

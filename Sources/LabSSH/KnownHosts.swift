@@ -64,11 +64,6 @@ struct KnownHosts: Sendable {
         }
     }
 
-    /// Adds the entries of another file.
-    mutating func add(_ other: KnownHosts) {
-        for entry in other.entries { append(entry) }
-    }
-
     private mutating func append(_ entry: Entry) {
         let index = entries.count
         entries.append(entry)

@@ -25,11 +25,11 @@ enum KnownHostsFile {
         return known
     }
 
-    /// Whether a RevokedHostKeys file, a list of public keys, holds one of the keys, each a blob in base64.
+    /// The first of the keys, each a blob in base64, that a RevokedHostKeys file, a list of public keys, holds.
     ///
     /// - Throws: `configuration` when it cannot be read or is a binary revocation list: ssh_config(5) then refuses every
     ///   host, and so does labctl.
-    static func revokes(_ blobs: [String], _ path: String, hostName: String) throws(ConnectionError) -> Bool {
+    static func revoked(_ blobs: [String], _ path: String, hostName: String) throws(ConnectionError) -> String? {
         switch readWholeFile(path) {
         case .success(let bytes):
             guard !bytes.starts(with: Array("SSHKRL\n\0".utf8)) else {
@@ -38,9 +38,10 @@ enum KnownHostsFile {
                     "\(path) is a binary key revocation list, which labctl cannot read",
                     hint: "list the revoked public keys as text")
             }
-            return String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline).contains { line in
-                line.split(separator: " ").prefix(2).contains { blobs.contains(String($0)) }
+            let listed = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline).flatMap {
+                $0.split(separator: " ").prefix(2).map(String.init)
             }
+            return blobs.first(where: listed.contains)
         case .failure(let error):
             throw ConnectionError(
                 .configuration, hostName: hostName, "cannot read \(path): \(systemError(error.number))",

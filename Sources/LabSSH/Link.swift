@@ -98,7 +98,11 @@ final class Link: IOSource {
 
     /// How much libssh has put into the socket.
     var bytesSent: UInt64 { traffic.pointee.out_bytes }
-    var hasHeardAnything: Bool { traffic.pointee.in_bytes > 0 }
+    /// Whether the server has said that it speaks SSH. One with too many logins under way says nothing, or why in a line.
+    var hasMet: Bool {
+        guard let handle, let line = ssh_get_serverbanner(handle) else { return false }
+        return String(cString: line).hasPrefix("SSH-")
+    }
 
     /// Whether the peer has closed the socket.
     var isDisconnected: Bool { handle.map { !isConnected($0) } ?? true }

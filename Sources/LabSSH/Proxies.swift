@@ -14,6 +14,7 @@ final class SharedState: Sendable {
     let settings: SSHSettings
     let keys: KeyRing
     let files: ConfigurationFiles
+    let knownHosts = KnownHostsCache()
     let jumps = JumpHosts()
     let gate = LoginGate()
 
@@ -196,8 +197,10 @@ extension Session {
     func reach(until deadline: ContinuousClock.Instant) async throws -> Int32 {
         switch route.proxy {
         case .none:
-            let addresses = try await Dialer.resolve(
+            var addresses = try await Dialer.resolve(
                 route.address, port: route.port, family: route.addressFamily, hostName: hostName, until: deadline)
+            let vouched = addresses.filter { $0.bytes == vouchedAddress }
+            if !vouched.isEmpty { addresses = vouched }
             if addresses.count == 1 { stage = "connecting to \(addresses[0].text)" }
             return try await Dialer.connect(
                 addresses, from: route.bindAddress, on: thread, hostName: hostName, until: deadline)

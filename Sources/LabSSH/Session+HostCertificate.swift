@@ -23,6 +23,19 @@ enum Vouching: Sendable {
     var keyType: String? {
         if case .good(let certificate) = self { certificate.keyType } else { nil }
     }
+
+    /// What the server showed.
+    var certificate: HostCertificate? {
+        switch self {
+        case .notAsked, .missing: nil
+        case .flawed(let certificate, _), .good(let certificate): certificate
+        }
+    }
+}
+
+extension HostCertificate {
+    /// For messages.
+    var title: String { "the host's certificate `\(identity.printable)` (serial \(serial))" }
 }
 
 extension Session {
@@ -32,8 +45,9 @@ extension Session {
     ///   question is told in the result: the connection that follows has errors of its own.
     func askForCertificate(_ known: KnownHosts, until deadline: ContinuousClock.Instant) async throws -> Vouching {
         let authorities = known.authorities(host: route.keyName, port: route.keyPort)
-        guard !authorities.isEmpty, route.hostKeyPolicy != .off else { return .notAsked }
-        let algorithms = certificateAlgorithms
+        guard !authorities.isEmpty else { return .notAsked }
+        let algorithms = HostKeyAlgorithms.listed(route.algorithms[.hostKey]).filter(
+            HostCertificate.algorithms.contains)
         guard !algorithms.isEmpty else { return .missing("HostKeyAlgorithms allows no certificates") }
         do {
             guard let certificate = try await probe(algorithms, until: deadline) else {
@@ -53,15 +67,6 @@ extension Session {
         let flaw = certificate.flaw(
             for: route.keyName.lowercased(), at: UInt64(max(0, time(nil))), algorithms: route.authorityAlgorithms)
         return flaw.map { .flawed(certificate, $0) } ?? .good(certificate)
-    }
-
-    /// Those that HostKeyAlgorithms leaves: a list without certificates turns them off, as with OpenSSH.
-    private var certificateAlgorithms: [String] {
-        guard let list = route.algorithms[.hostKey], !list.hasPrefix("+"), !list.hasPrefix("^") else {
-            return HostCertificate.algorithms
-        }
-        let names = Set(list.drop { $0 == "-" }.split(separator: ",").map(String.init))
-        return HostCertificate.algorithms.filter { names.contains($0) != list.hasPrefix("-") }
     }
 
     /// Asks again when the server has too many logins under way, as long as there is time.
@@ -86,7 +91,9 @@ extension Session {
     ) async throws -> HostCertificate? {
         let held = holds.count
         defer { holds.removeLast(holds.count - held) }
-        let stream = SocketStream(socket: try await reach(until: deadline), thread: thread, hostName: hostName)
+        let socket = try await reach(until: deadline)
+        if route.proxy == .none { vouchedAddress = peerAddress(socket) }
+        let stream = SocketStream(socket: socket, thread: thread, hostName: hostName)
         stage = "asking for the host certificate"
         let timer = Task {
             try await Task.sleep(until: deadline, clock: .continuous)
@@ -97,6 +104,12 @@ extension Session {
         let result: Result<HostCertificate?, any Error>
         do {
             result = .success(try await probe.certificate(algorithms))
+            let hurry = Task {
+                try await Task.sleep(for: .seconds(1))
+                await stream.close()
+            }
+            await probe.leave()
+            hurry.cancel()
         } catch {
             result = .failure(error)
         }
@@ -107,7 +120,7 @@ extension Session {
         do {
             return try result.get()
         } catch let error as ConnectionError where error.kind == .lost || error.kind == .closed {
-            throw HostCertificateProbe.Failure(text: "it ended the connection", isDrop: true)
+            throw HostCertificateProbe.Failure(text: "it ended the connection", isDrop: !probe.hasMet)
         }
     }
 }

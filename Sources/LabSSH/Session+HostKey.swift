@@ -10,43 +10,51 @@ enum HostKeyAlgorithms {
         "sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com", "rsa-sha2-512", "rsa-sha2-256",
     ]
 
+    /// What a HostKeyAlgorithms of ssh_config(5) leaves of certificates and keys: a list with wildcards, or one that is
+    /// added (`+`) to the usual ones, taken from them (`-`) or put before them (`^`).
+    static func listed(_ configured: String?) -> [String] {
+        let usual = HostCertificate.algorithms + all
+        guard let configured else { return usual }
+        let patterns = configured.drop { "+-^".contains($0) }.split(separator: ",").map(String.init)
+        func matches(_ pattern: String) -> (String) -> Bool {
+            { Wildcard.matches(Array(pattern.utf8)[...], Array($0.utf8)[...]) }
+        }
+        // A name that is not known here is left to libssh: `ssh-rsa` is one.
+        let named = patterns.flatMap { pattern in
+            pattern.contains(where: { "*?".contains($0) }) ? usual.filter(matches(pattern)) : [pattern]
+        }
+        let names =
+            switch configured.first {
+            case "+": usual + named
+            case "-": usual.filter { name in !patterns.contains { matches($0)(name) } }
+            case "^": named + usual
+            default: named
+            }
+        return unique(names)
+    }
+
     /// The list for libssh; nil for its own.
     ///
     /// - Parameters:
-    ///   - configured: the HostKeyAlgorithms of ssh_config(5). Names of certificates stand for those of their keys: the
-    ///     certificates are asked for before (`HostCertificateProbe`).
+    ///   - configured: HostKeyAlgorithms. Names of certificates stand for those of their keys: the certificates are asked for
+    ///     before (`HostCertificateProbe`).
     ///   - certified: the type of the key that a certificate vouches for.
-    ///   - recorded: the key types in known_hosts.
+    ///   - recorded: the key types in known_hosts, which come first unless the user gave an order.
     static func offer(configured: String?, certified: String?, recorded: [String]) -> String? {
-        let types = (certified.map { [$0] } ?? []) + recorded
-        guard let configured else { return types.isEmpty ? nil : preferring(types) }
-        if configured.hasPrefix("+") {
-            // Vagrant's `+ssh-rsa`: an addition to the list, not a list.
-            return types.isEmpty ? configured : preferring(types) + "," + configured.dropFirst()
-        }
-        guard !configured.hasPrefix("-"), !configured.hasPrefix("^") else { return configured }
-        var names: [String] = []
-        for name in configured.split(separator: ",").map({ HostCertificate.keyAlgorithm(String($0)) })
-        where !names.contains(name) {
-            names.append(name)
-        }
-        let first = algorithms(of: certified.map { [$0] } ?? []).filter(names.contains)
-        return (first + names.filter { !first.contains($0) }).joined(separator: ",")
+        if configured == nil, certified == nil, recorded.isEmpty { return nil }
+        let isOrdered = configured.map { !$0.hasPrefix("+") && !$0.hasPrefix("-") } ?? false
+        let names = unique(listed(configured).map(HostCertificate.keyAlgorithm))
+        let first = algorithms(of: (certified.map { [$0] } ?? []) + (isOrdered ? [] : recorded)).filter(names.contains)
+        return unique(first + names).joined(separator: ",")
+    }
+
+    private static func unique(_ names: [String]) -> [String] {
+        var seen: Set<String> = []
+        return names.filter { seen.insert($0).inserted }
     }
 
     private static func algorithms(of types: [String]) -> [String] {
-        var names: [String] = []
-        for name in types.flatMap({ $0 == "ssh-rsa" ? ["rsa-sha2-512", "rsa-sha2-256"] : [$0] })
-        where all.contains(name) && !names.contains(name) {
-            names.append(name)
-        }
-        return names
-    }
-
-    /// All algorithms, those of the given key types first.
-    private static func preferring(_ types: [String]) -> String {
-        let first = algorithms(of: types)
-        return (first + all.filter { !first.contains($0) }).joined(separator: ",")
+        types.flatMap { $0 == "ssh-rsa" ? ["rsa-sha2-512", "rsa-sha2-256"] : [$0] }.filter(all.contains)
     }
 }
 
@@ -54,9 +62,9 @@ extension Session {
     /// The known_hosts files, read on a helper thread.
     func readKnownHosts(until deadline: ContinuousClock.Instant) async throws -> KnownHosts {
         let paths = route.userKnownHostsFiles + route.globalKnownHostsFiles
-        let hostName = hostName
+        let (hostName, cache) = (hostName, shared.knownHosts)
         let result: Result<KnownHosts, ConnectionError> = try await abandonable(until: deadline) {
-            Result { () throws(ConnectionError) in try KnownHostsFile.read(paths, hostName: hostName) }
+            Result { () throws(ConnectionError) in try cache.read(paths, hostName: hostName) }
         }
         return try result.get()
     }
@@ -66,23 +74,22 @@ extension Session {
         let key = try serverKey(link)
         var blobs = [key.blob]
         var isVouchedFor = false
-        if case .good(let certificate) = vouching, Base64.encode(certificate.keyBlob) == key.blob {
-            isVouchedFor = true
+        if let certificate = vouching.certificate, Base64.encode(certificate.keyBlob) == key.blob {
+            // Who revoked an authority wants no host that shows its certificate, whatever else is on record.
             blobs.append(Base64.encode(certificate.authority))
+            if case .good = vouching { isVouchedFor = true }
         }
         if let path = route.revokedHostKeysFile, path != "none" {
             let hostName = hostName
-            let result: Result<Bool, ConnectionError> = try await abandonable(until: deadline) { [blobs] in
-                Result { () throws(ConnectionError) in try KnownHostsFile.revokes(blobs, path, hostName: hostName) }
+            let result: Result<String?, ConnectionError> = try await abandonable(until: deadline) { [blobs] in
+                Result { () throws(ConnectionError) in try KnownHostsFile.revoked(blobs, path, hostName: hostName) }
             }
-            if try result.get() { throw revoked(key, path) }
+            if let blob = try result.get() { throw revoked(key, path, authority: blob != key.blob) }
         }
-        if isVouchedFor {
-            if let entry = known.revocation(of: blobs, host: route.keyName, port: route.keyPort) {
-                throw revoked(key, entry.place, authority: entry.blob != key.blob)
-            }
-            return
+        if let entry = known.revocation(of: blobs, host: route.keyName, port: route.keyPort) {
+            throw revoked(key, entry.place, authority: entry.blob != key.blob)
         }
+        if isVouchedFor { return }
         switch known.verdict(on: key, host: route.keyName, port: route.keyPort) {
         case .known: return
         case .revoked(let entry):
@@ -145,6 +152,7 @@ extension Session {
         for entry in sameType.isEmpty ? entries : sameType {
             notes.append("\(entry.place) has \(entry.type) \(fingerprint(of: entry))")
         }
+        if case .notAsked = vouching {} else { notes.append("no authority vouches for it: \(vouchingText)") }
         return ConnectionError(
             .hostKeyChanged, hostName: hostName,
             sameType.isEmpty
@@ -177,7 +185,7 @@ extension Session {
         let name = KnownHosts.name(of: route.keyName, port: route.keyPort)
         var notes = ["the server shows \(key.type) \(key.fingerprint)"]
         if let authority {
-            notes.append("\(authority.place) trusts a certificate authority for it, \(vouchingText)")
+            notes.append("\(authority.place) trusts a certificate authority for it, but \(vouchingText)")
         } else if let first = route.userKnownHostsFiles.first {
             notes.append(
                 "looked for \(name) in \(([first] + route.userKnownHostsFiles.dropFirst()).joined(separator: ", "))")
@@ -186,21 +194,19 @@ extension Session {
             .hostKeyUnknown, hostName: hostName, "the host key is not known", notes: notes,
             hint: authority == nil
                 ? "log in once with ssh to check and record the key, or take it with --host-key-checking accept-new"
-                : "give the host a certificate of that authority (ssh-keygen -s CA -h -I NAME -n \(ShellQuoting.quote(route.keyName)) KEY.pub), "
+                : "give the host a certificate of that authority (ssh-keygen -s CA -h -I NAME -n \(ShellQuoting.quote(route.keyName.lowercased())) KEY.pub), "
                     + "or record the key itself, after comparing its fingerprint: ssh-keyscan -t \(scanType(key)) -p \(route.port) "
                     + "\(ShellQuoting.quote(route.address)) >> "
                     + ShellQuoting.quote(route.userKnownHostsFiles.first ?? "~/.ssh/known_hosts"))
     }
 
-    /// Why no authority vouches for the key, after a comma.
+    /// Why no authority vouches for the key, a clause.
     private var vouchingText: String {
         switch vouching {
-        case .notAsked: "which was not asked for"
-        case .missing(let clause): "but \(clause)"
-        case .flawed(let certificate, let clause):
-            "but the host's certificate `\(certificate.identity)` (serial \(certificate.serial)) \(clause)"
-        case .good(let certificate):
-            "but the host's certificate `\(certificate.identity)` (serial \(certificate.serial)) is for another key than the one it shows"
+        case .notAsked: "it was not asked"
+        case .missing(let clause): clause
+        case .flawed(let certificate, let clause): "\(certificate.title) \(clause)"
+        case .good(let certificate): "\(certificate.title) is for another key than the one it shows"
         }
     }
 

@@ -17,6 +17,8 @@ actor Session {
     var hasAskedServer = false
     /// What the authorities of known_hosts say of the host's key.
     var vouching = Vouching.notAsked
+    /// The address that showed the certificate: a name may lead to several machines, each with a key of its own.
+    var vouchedAddress: [UInt8]?
     /// The host key is another than the recorded one, and the user's configuration says to go on.
     var withholdsPassword = false
     /// The descriptor that libssh takes for the agent's.
@@ -102,7 +104,7 @@ actor Session {
                 try await handshake(link, until: deadline)
                 return (link, known)
             } catch let error as ConnectionError {
-                guard !link.hasHeardAnything, link.isDisconnected, .now + pause * 2 < deadline, route.proxy == .none
+                guard !link.hasMet, link.isDisconnected, .now + pause * 2 < deadline, route.proxy == .none
                 else { throw error }
                 link.shutDown()
                 self.link = nil

@@ -261,6 +261,7 @@ struct RoleSetPlayTests {
                 ])
             lab.lab.write("Roles/app/verify/main.yml", lab.task("c"))
             let report = try await lab.verify("app")
+            #expect(await lab.map("c")?[["metadata", "labels"]] == nil)
             #expect(report.exitCode == 0, "\(report.messages)")
             #expect(pruned(report).isEmpty)
             #expect(await lab.maps() == ["a", "b", "c"])
