@@ -139,10 +139,12 @@ extension Cluster {
         schedule(after: delays.webhookEndpoint) { cluster in
             cluster.metalLB.webhook = .refusing(address: cluster.controllerAddress)
             cluster.writeEndpoints()
-        }
-        schedule(after: delays.webhookEndpoint + delays.webhookListening) { cluster in
-            cluster.metalLB.webhook = .serving
-            cluster.allocateAddresses()
+            // Only now: on a busy machine one delay may end before a shorter one.
+            cluster.schedule(after: delays.webhookListening) { cluster in
+                guard case .refusing = cluster.metalLB.webhook else { return }
+                cluster.metalLB.webhook = .serving
+                cluster.allocateAddresses()
+            }
         }
     }
 
