@@ -52,6 +52,7 @@ struct OutageTests {
             try await withCluster { server, client in
                 let wanted = try intents(try manifest("metallb-native-v0.14.9.yaml"))
                 let count = Mutex(0)
+                let restart = Mutex<Task<Void, any Error>?>(nil)
                 await server.cluster.inject(
                     Fault(
                         .precededBy { _ in
@@ -59,7 +60,9 @@ struct OutageTests {
                                 $0 += 1
                                 return $0 == write
                             }
-                            if isNow { Task { try await server.restart(awayFor: .milliseconds(150)) } }
+                            if isNow {
+                                restart.withLock { $0 = Task { try await server.restart(awayFor: .milliseconds(150)) } }
+                            }
                             return []
                         }, times: .max, onlyWrites: true))
                 let engine = Self.engine(client)
@@ -73,6 +76,8 @@ struct OutageTests {
                 }
                 #expect(count.withLock { $0 } >= write)
                 await server.cluster.heal()
+                // The apply may have been told of the outage, or be done, before that is over.
+                try await #require(restart.withLock { $0 }).value
                 try await Self.expectConverged(engine, wanted, "restarted at write \(write)")
             }
         }
