@@ -24,7 +24,8 @@ extension PlayRunner {
         }
     }
 
-    /// Whether a role is listed once in the run, for hosts that go through it together, and no include can bring it again.
+    /// Whether a role is listed once in the run, for hosts that go through it together, and nothing else can bring it, or
+    /// an object of it, again.
     static func isOnlyUse(of role: RoleContext, in play: Play, _ run: RunState) -> Bool {
         guard play.strategy == .linear, play.serial.isEmpty, play.roles.contains(where: { $0.context === role }) else {
             return false
@@ -34,16 +35,17 @@ extension PlayRunner {
         guard uses.count(where: { $0 == role.name }) == 1 else { return false }
         return !plays.contains { play in
             let others = play.roles.filter { $0.context !== role }.flatMap { $0.tasks + $0.preflight }
-            return includes(in: play.preTasks + others + play.tasks + play.postTasks)
+            return mayApply(play.preTasks + others + play.tasks + play.postTasks + play.handlers)
         }
     }
 
-    private static func includes(in nodes: [TaskNode]) -> Bool {
+    private static func mayApply(_ nodes: [TaskNode]) -> Bool {
         nodes.contains { node in
             switch node {
             case .include: true
-            case .block(let block): includes(in: block.tasks + block.rescue + block.always)
-            case .task, .meta: false
+            case .block(let block): mayApply(block.tasks + block.rescue + block.always)
+            case .task(let task): task.module.canonical == Foresight.applyingModule
+            case .meta: false
             }
         }
     }
@@ -70,10 +72,18 @@ extension PlayRunner {
         if let doubt = run.audit.doubt(about: role) { return doubt }
         if let task = await run.inventory(of: role).unsettledTask { return "'\(task)' failed" }
         // What handlers apply is applied only when they are notified.
-        guard let brought = Foresight(play: context).roles(in: run.audit.handlers, host: host) else {
-            return "only the run can tell what its handlers include"
+        var handlers = [(context, run.audit.includedHandlers, host)]
+        for (play, hosts) in zip(run.plan.plays, run.playHosts) where !hosts.isEmpty {
+            let context = PlayContext(run: run, play: play, allHosts: hosts, batch: hosts, handlers: [])
+            handlers.append((context, play.handlers, hosts[0]))
         }
-        return brought.contains(role) ? "handlers apply its objects as well" : nil
+        for (context, nodes, host) in handlers {
+            guard let brought = Foresight(play: context).roles(in: nodes, host: host) else {
+                return "only the run can tell what its handlers include"
+            }
+            if brought.contains(role) { return "handlers apply its objects as well" }
+        }
+        return nil
     }
 
     /// What the options of the run leave out, a clause.

@@ -141,6 +141,9 @@ struct PlayRunner: Sendable {
             }
             await list(block.rescue, failed)
         }
+        if !block.rescue.isEmpty, let host = hosts.first(where: { !failed.contains($0) }) {
+            Foresight(play: context).noteLeftOut(rescue: block.rescue, host: host)
+        }
         guard !block.always.isEmpty else { return }
         // Failed hosts clean up as well; the failure counts again afterwards.
         let reachable = hosts.filter { !run.host($0).isUnreachable && !run.host($0).hasEnded }
@@ -189,6 +192,7 @@ struct PlayRunner: Sendable {
                         skip(include, host, number, "since '\(condition.text)' does not hold", inner)
                         continue
                     }
+                    Foresight(play: context).noteRun(include, inner, host: host)
                     let key = IncludeKey(target: try include.targetName(inner), variables: .map(variables))
                     if let index = groups.firstIndex(where: { $0.key == key }) {
                         groups[index].hosts.append(host)
@@ -232,7 +236,10 @@ struct PlayRunner: Sendable {
             throw error
         }
         if items.isEmpty {
-            let isCertain = (try? loop.items(Foresight(play: context).view(scope, host: host))) != nil
+            let foresight = Foresight(play: context)
+            let isCertain =
+                (try? loop.items(foresight.view(scope, host: host))) != nil
+                || foresight.rulesOut(task, scope, host: host)
             skip(include, host, number, "there is nothing to loop over", scope, isCertain: isCertain)
         }
         return items.enumerated().map { loop.variables(item: $1, index: $0, items: items) }
@@ -343,6 +350,10 @@ struct PlayRunner: Sendable {
             do {
                 let scope = context.scope(host)
                 run.host(host).fileLayers = try play.variableFiles.map { try $0.load(scope) }
+                let view = Foresight(play: context).view(scope, host: host)
+                if play.variableFiles.contains(where: { $0.names.contains { (try? $0.resolve(view)) == nil } }) {
+                    run.audit.doubtAll("only the run can tell which vars_files it reads")
+                }
             } catch {
                 failBeforeTasks("Read vars_files", [host], error, role: nil, span: play.span)
             }

@@ -21,7 +21,7 @@ final class RoleAudit: Sendable {
         var doubts: [String: String] = [:]
         var generalDoubt: String?
         var names: Set<String>
-        var handlers: [TaskNode]
+        var includedHandlers: [TaskNode] = []
     }
 
     private let state: Mutex<State>
@@ -33,7 +33,7 @@ final class RoleAudit: Sendable {
             let roles = play.roles.flatMap { $0.tasks + $0.preflight }
             Foresight.gatherNames(play.preTasks + roles + play.tasks + play.postTasks + handlers, into: &names)
         }
-        state = Mutex(State(names: names, handlers: handlers))
+        state = Mutex(State(names: names))
     }
 
     // MARK: what the engine notes
@@ -63,7 +63,7 @@ final class RoleAudit: Sendable {
     func note(_ content: Include.Content) {
         state.withLock { state in
             Foresight.gatherNames(content.nodes + content.handlers, into: &state.names)
-            state.handlers += content.handlers
+            state.includedHandlers += content.handlers
         }
     }
 
@@ -80,6 +80,6 @@ final class RoleAudit: Sendable {
     /// The variables that tasks register or define, as far as tasks were read yet.
     var names: Set<String> { state.withLock { $0.names } }
 
-    /// All handlers that were read yet.
-    var handlers: [TaskNode] { state.withLock { $0.handlers } }
+    /// The handlers that includes brought.
+    var includedHandlers: [TaskNode] { state.withLock { $0.includedHandlers } }
 }

@@ -41,8 +41,8 @@ extension StepExecution {
         context.checkMode = isCheck
         context.wantsDiff = try task.directives.diff?.resolve(scope) ?? run.options.isDiff
         context.verbosity = run.options.verbosity
-        // What `verify/` brings for a while is not what the role wants.
-        if let role = task.role, role.keepsSet, play.play.verifiedRole == nil {
+        // What `verify/` and `preflight/` bring for a while is not what the role wants.
+        if let role = task.role, role.keepsSet, play.play.verifiedRole == nil, !PreflightGate.isInside {
             run.audit.noteUse(of: role.name, in: play, host: hostName)
             context.roleSet = RoleCalls(play: play).set(of: role)
         }

@@ -34,6 +34,7 @@ struct StepExecution: Sendable {
                 let foresight = Foresight(play: play)
                 foresight.noteLeftOut(task, scope, foresight.rulesOut(task, scope, host: hostName))
             } else {
+                Foresight(play: play).noteRun(task, scope, host: hostName)
                 try await execute(into: &result)
             }
         } catch {

@@ -28,13 +28,13 @@ struct TaskExecution: Sendable {
         do {
             record = try await execute(identity, scope, isCensored: isCensored)
         } catch {
-            run.noteInterruption()
-            var step = StepRecord(
-                .failed, failure: [Diagnostic("interrupted")], failureClass: .interrupted, result: ["failed": true])
-            step.duration = ContinuousClock.now - start
-            run.finish(TaskRecord(task: identity, host: hostName, step: step, pass: run.pass))
-            run.host(hostName).isFailed = true
-            return
+            if _Concurrency.Task.isCancelled { return interrupted(identity, since: start) }
+            let failure = FailureDescription(error, span: task.span)
+            record = TaskRecord(
+                task: identity, host: hostName,
+                step: StepRecord(
+                    .failed, failure: failure.diagnostics, failureClass: failure.failureClass,
+                    result: ["changed": false, "failed": true, "msg": .string(failure.message)]))
         }
         record.pass = run.pass
         settle(&record, scope)
@@ -49,6 +49,15 @@ struct TaskExecution: Sendable {
             for host in beneficiaries { run.host(host).set(name, .map(result), span: task.span) }
         }
         follow(told, result)
+    }
+
+    private func interrupted(_ identity: TaskIdentity, since start: ContinuousClock.Instant) {
+        run.noteInterruption()
+        var step = StepRecord(
+            .failed, failure: [Diagnostic("interrupted")], failureClass: .interrupted, result: ["failed": true])
+        step.duration = ContinuousClock.now - start
+        run.finish(TaskRecord(task: identity, host: hostName, step: step, pass: run.pass))
+        run.host(hostName).isFailed = true
     }
 
     private func identity(_ scope: LabModel.VariableScope) -> TaskIdentity {
@@ -99,7 +108,10 @@ struct TaskExecution: Sendable {
                     result: ["changed": false, "failed": true, "msg": .string(failure.message)]))
         }
         guard !items.isEmpty else {
-            foresight.noteLeftOut(task, scope, (try? loop.items(foresight.view(scope, host: hostName))) != nil)
+            foresight.noteLeftOut(
+                task, scope,
+                (try? loop.items(foresight.view(scope, host: hostName))) != nil
+                    || foresight.rulesOut(task, scope, host: hostName))
             var step = skipped("there is nothing to loop over")
             step.result["skipped_reason"] = "No items in the list"
             step.result["results"] = []

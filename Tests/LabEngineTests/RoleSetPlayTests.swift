@@ -71,7 +71,6 @@ struct RoleSetPlayTests {
             "- block:\n    - include_tasks: inner.yml", "- include_role: {name: outer}",
             "- {include_role: {name: app}, run_once: true}", "- {include_role: {name: app}, loop: [1, 2]}",
             "- import_role: {name: app}\n  - include_role: {name: app}", "- include_role: {name: needs}",
-            "- set_fact: {which: app}\n  - include_role: {name: '{{ which }}'}",
             "- {command: 'true', register: asked, changed_when: false}\n  - {include_role: {name: app}, when: asked.rc == 0}",
             "- {command: 'false', register: asked, failed_when: false}\n  - {include_tasks: none.yml, when: asked.rc == 0}\n"
                 + "  - include_role: {name: app}",
@@ -119,12 +118,12 @@ struct RoleSetPlayTests {
         (
             "- hosts: one\n  roles: [app]\n  tasks:\n  - {command: PROBE, register: asked, failed_when: false}\n"
                 + "  - {MORE, loop: [1], when: item == 1 and asked.rc == 0}",
-            "'include_role' did not run"
+            "'include_role' did not run for everything"
         ),
         (
             "- hosts: one\n  roles: [app]\n  tasks:\n  - {command: PROBE, register: asked, failed_when: false}\n"
                 + "  - {MORE, loop: '{{ [1] if asked.rc == 0 else [] }}'}",
-            "'include_role' did not run"
+            "'include_role' did not run for everything"
         ),
         (
             "- hosts: one\n  roles: [app]\n  tasks:\n  - {command: PROBE, register: asked, failed_when: false}\n"
@@ -157,15 +156,51 @@ struct RoleSetPlayTests {
                 + "  handlers:\n  - {name: again, MORE}",
             "handlers apply its objects as well"
         ),
+        (
+            "- hosts: one\n  roles: [app]\n  tasks:\n  - {command: PROBE, register: asked, failed_when: false}\n"
+                + "  - {include_role: {name: app}, vars: {map: '{{ item }}'}, "
+                + "loop: \"{{ ['a', 'b'] if asked.rc == 0 else ['a'] }}\"}",
+            "'include_role' did not run for everything"
+        ),
+        (
+            "- hosts: one\n  roles: [app]\n  tasks:\n  - {command: PROBE, register: asked, failed_when: false}\n"
+                + "  - include_tasks: \"{{ 'more' if asked.rc == 0 else 'none' }}.yml\"",
+            "only the run can tell what 'include_tasks' includes"
+        ),
+        (
+            "- hosts: one\n  roles: [app]\n  tasks:\n  - {command: PROBE, register: asked, failed_when: false}\n"
+                + "  - set_fact: {which: \"{{ 'app' if asked.rc == 0 else 'other' }}\"}\n"
+                + "  - {include_role: {name: '{{ which }}'}, vars: {map: b}}",
+            "only the run can tell what 'include_role' includes"
+        ),
+        (
+            "- hosts: one\n  roles: [app]\n  tasks:\n  - block:\n    - command: test -e CLOSED\n    rescue:\n    - {MORE}",
+            "a rescue that applies its objects did not run"
+        ),
+        (
+            "- hosts: one\n  roles: [app]\n  tasks:\n  - {command: PROBE, register: asked, failed_when: false}\n"
+                + "  - {include_tasks: variables.yml, when: asked.rc == 0}\n  - {MORE, when: extra | default(false)}",
+            "only the run can tell what 'include_tasks' includes"
+        ),
+        (
+            "- hosts: one\n  roles: [app]\n  tasks:\n  - {command: PROBE, register: asked, failed_when: false}\n"
+                + "  - {include_role: {name: app}, vars: {map: \"{{ 'b' if asked.rc == 0 else 'a' }}\"}}",
+            "only the run can tell which objects 'map applied' has"
+        ),
     ]
 
     @Test("what another run with the same variables might apply is not left over", arguments: leftOutCases)
     func leftOut(_ play: String, _ reason: String) async throws {
         try await ClusterLab.with { lab in
-            let play = play.replacing("PROBE", with: "test ! -e \(lab.lab.folder)/closed")
+            let play = play.replacing("PROBE", with: "test ! -e CLOSED")
+                .replacing("CLOSED", with: "\(lab.lab.folder)/closed")
                 .replacing("MORE", with: "include_role: {name: app}, vars: {map: b}")
             hostRole(lab, ("a", "a"))
             lab.lab.write("more.yml", "- {include_role: {name: app}, vars: {map: b}}\n")
+            lab.lab.write("none.yml", "- debug: {msg: nothing}\n")
+            lab.lab.write("variables.yml", "- include_vars: extra.yml\n")
+            lab.lab.write("extra.yml", "extra: true\n")
+            lab.role("other", maps: [], prunes: false, tasks: "- debug: {msg: x}\n")
             let first = try await lab.play(play)
             #expect(first.exitCode == 0, "\(first.messages)")
             #expect(await lab.maps() == ["a", "b"])
@@ -246,6 +281,73 @@ struct RoleSetPlayTests {
             #expect(report.exitCode == 0, "\(report.messages)")
             #expect(pruned(report).map(\.outcome) == [.ok])
             #expect(await lab.maps() == ["a", "b"])
+        }
+    }
+
+    @Test("an object that moves to another role is not left over, whether that keeps a set or not")
+    func moved() async throws {
+        try await ClusterLab.with { lab in
+            lab.role("storage", maps: [], prunes: false, tasks: "- debug: {msg: x}\n")
+            lab.role(maps: ["a", "b"])
+            let play = "- hosts: one\n  gather_facts: false\n  roles: [app, storage]\n"
+            #expect(try await lab.play(play).exitCode == 0)
+            let uid = await lab.map("b")?[["metadata", "uid"]]
+            lab.role(maps: ["a"])
+            lab.role("storage", maps: ["b"], prunes: false)
+            let report = try await lab.play(play)
+            #expect(report.exitCode == 0, "\(report.messages)")
+            #expect(await lab.map("b")?[["metadata", "uid"]] == uid)
+        }
+    }
+
+    @Test("what a pre-flight brings is no member of the set")
+    func preflight() async throws {
+        try await ClusterLab.with { lab in
+            lab.role(maps: ["a"])
+            lab.lab.write("Roles/app/preflight/main.yml", lab.task("c"))
+            let report = try await lab.run("app") {
+                $0.proves = true
+                $0.runsPreflight = true
+            }
+            #expect(report.exitCode == 0, "\(report.messages)")
+            #expect(await lab.maps() == ["a", "c"])
+            #expect(await lab.map("c")?[["metadata", "labels"]] == nil)
+        }
+    }
+
+    @Test("a variable rules a task out, also where a condition before it is known only in the run")
+    func oneConditionIsEnough() async throws {
+        try await ClusterLab.with { lab in
+            lab.lab.write("group_vars/all.yml", "wanted: true\n")
+            lab.role(
+                maps: ["a"],
+                tasks: "- {command: 'true', register: asked, changed_when: false}\n"
+                    + lab.task("b", "when: [asked.rc == 0, wanted]"))
+            #expect(try await lab.run("app").exitCode == 0)
+            #expect(await lab.maps() == ["a", "b"])
+            lab.lab.write("group_vars/all.yml", "wanted: false\n")
+            let report = try await lab.run("app")
+            #expect(pruned(report).map(\.outcome) == [.changed])
+            #expect(await lab.maps() == ["a"])
+        }
+    }
+
+    @Test("a condition of break_when that cannot be read fails the task, and interrupts nothing")
+    func brokenBreak() async throws {
+        try await ClusterLab.with { lab in
+            let report = try await lab.play(
+                """
+                - hosts: one
+                  gather_facts: false
+                  tasks:
+                  - debug: {msg: x}
+                    loop: [1, 2]
+                    loop_control: {break_when: missing.thing}
+
+                """)
+            #expect(report.exitCode == 65, "\(report.messages)")
+            #expect(!report.isInterrupted)
+            #expect(report.messages.first?.contains("missing") == true)
         }
     }
 

@@ -4,6 +4,12 @@ import Testing
 
 @testable import LabSSH
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
 /// How many are under way together at most.
 private final class Peak: Sendable {
     private struct Counts {
@@ -74,6 +80,19 @@ private final class Peak: Sendable {
 
 extension OpenSSHTests {
     @Suite struct Crowds {
+        /// sshd drops them with a line ("Exceeded MaxStartups") or with none, closed or reset.
+        @Test("logins that a full server drops at random are tried again")
+        func droppedLogins() async throws {
+            try await SSHServer.with(options: ["MaxStartups 1:60:100"]) { server in
+                let idle = makeSocket()
+                defer { close(idle) }
+                try #require(withAddress(server.port, "127.0.0.1", { connect(idle, $0, $1) }) == 0)
+                for _ in 1...8 { await (try server.connect(server.endpoint(timeout: .seconds(30)))).close() }
+                #expect(server.acceptedLogins == 8)
+                #expect(server.log.contains("drop connection"))
+            }
+        }
+
         /// Sixty hosts that are one server with sshd's own MaxStartups.
         @Test(arguments: [true, false])
         func defaultMaxStartupsIsEnough(hasAddressesOfItsOwn: Bool) async throws {

@@ -50,8 +50,10 @@ final class SSHServer: Sendable {
             options + [
                 "Port \(port)", "ListenAddress \(address)", "HostKey \(folder)/host_key",
                 "AuthorizedKeysFile \(folder)/authorized_keys", "StrictModes no", "UsePAM no",
-                "PidFile none", "LogLevel DEBUG1", "MaxStartups 200:30:400", "PasswordAuthentication no",
+                "PidFile none", "LogLevel DEBUG1", "PasswordAuthentication no",
             ]
+            // Of this option sshd takes the last, where of all others it takes the first.
+            + (options.contains { $0.hasPrefix("MaxStartups") } ? [] : ["MaxStartups 200:30:400"])
         try writeFile(lines.joined(separator: "\n") + "\n", to: folder + "/sshd_config")
         // sshd drops privileges into this folder when root starts it.
         if getuid() == 0 { mkdir("/run/sshd", 0o755) }

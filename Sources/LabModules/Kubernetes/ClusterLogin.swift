@@ -9,6 +9,7 @@ package actor ClusterSession: RunStorage.Resource {
     package nonisolated let client: KubeClient
     private var expected = ExpectedObjects()
     private var latest: ApplyProgress?
+    private var wanted: Set<ObjectIdentity> = []
     private var warnings: [String]
     private let plugins: PluginVoice
 
@@ -23,6 +24,12 @@ package actor ClusterSession: RunStorage.Resource {
 
     /// Notes that these objects will be there from now on.
     package func expect(_ objects: [Value]) { expected.formUnion(ExpectedObjects(broughtBy: objects)) }
+
+    /// Notes what some task has in the cluster, whichever role it is of.
+    func noteWanted(_ plan: ApplyPlan) { wanted.formUnion(plan.items.map { ObjectIdentity($0.reference) }) }
+
+    /// Whether a task of this pass of the run has the object.
+    func isWanted(_ identity: ObjectIdentity) -> Bool { wanted.contains(identity) }
 
     /// Notes an apply, for the plan that comes next: what it answered is known, and it waits for what is under way.
     func note(_ progress: ApplyProgress) {

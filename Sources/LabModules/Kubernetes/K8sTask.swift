@@ -13,13 +13,13 @@ struct K8sTask: Sendable {
     /// The set that the objects become members of.
     private let roleSet: RoleSet?
     /// What the role keeps, where the call has objects of it that do not become members.
-    private let keeper: RoleInventory?
+    private let keeper: RoleSet?
 
     init(_ call: ModuleCall, context: ModuleContext, environment: [String: String]) async throws {
         self.call = call
         self.context = context
         let brings = ApplyCall.brings(call)
-        if brings { await context.roleSet?.inventory.begin(call, in: context) }
+        if brings, let set = context.roleSet { await set.inventory.begin(set.call, context.taskName) }
         settings = try Self.settings(call)
         wait = try WaitSettings(call)
         let progress = context.progress
@@ -39,7 +39,7 @@ struct K8sTask: Sendable {
             self.intents = try set.inventory.set.labelled(intents)
         } else {
             roleSet = nil
-            keeper = brings ? context.roleSet?.inventory : nil
+            keeper = brings ? context.roleSet : nil
             self.intents = intents
         }
     }
@@ -133,7 +133,8 @@ struct K8sTask: Sendable {
         let expected = await session.expectedObjects
         guard let roleSet else {
             let plan = try await engine.plan(intents, expected: expected, known: known)
-            await keeper?.keep(plan, of: call, in: context, session)
+            if call["state"] != "absent" { await session.noteWanted(plan) }
+            if let keeper { await keeper.inventory.keep(plan, of: keeper.call, in: session) }
             return plan
         }
         let plan: ApplyPlan
@@ -146,7 +147,8 @@ struct K8sTask: Sendable {
         }
         try await refuseMembersOfOthers(plan.items.map { ($0.intent, $0.live) })
         try await roleSet.refuseLosses(of: plan, in: session)
-        await roleSet.inventory.note(plan, of: call, in: context, session)
+        await session.noteWanted(plan)
+        await roleSet.inventory.note(plan, of: roleSet.call, in: session, isCheck: context.checkMode)
         return plan
     }
 

@@ -30,9 +30,14 @@ package struct LeftoversModule: Module {
                 let recorded = parent?.scope ?? ApplySetScope()
                 let members = try await store.members(
                     recorded.union(cluster.scope).groupKinds, metadataOnly: true)
-                let leftovers = members.filter {
+                var leftovers = members.filter {
                     !cluster.wanted.contains($0.identity) && !cluster.uids.contains($0.uid)
-                }.sorted { Removal.Stage($0.reference) < Removal.Stage($1.reference) }
+                }
+                // What moved to another role, or entry point, is wanted there.
+                for member in leftovers where await cluster.session.isWanted(member.identity) {
+                    leftovers.removeAll { $0.identity == member.identity }
+                }
+                leftovers.sort { Removal.Stage($0.reference) < Removal.Stage($1.reference) }
                 try await RemovalGuard(client: cluster.session.client, set: set, advice: RemovalAdvice.advice)
                     .refuseLosses(with: leftovers, of: set.role, isUpgrade: true)
                 let record = recordChange(parent, cluster, in: context)

@@ -1,10 +1,15 @@
 import LabCore
 import LabKube
+import Synchronization
 
 /// The set of objects that a role keeps in clusters (`galaxy_info.labctl.prune`), as one of its tasks sees it.
 package struct RoleSet: Sendable {
+    private static let calls = Atomic<UInt64>(0)
+
     /// Shared by all tasks of the role in one pass.
     package let inventory: RoleInventory
+    /// Tells one step, with all of its tries, from all others.
+    let call: UInt64
     /// The calls by which the whole role applies objects, as far as they are known by now; nil when the run leaves out
     /// part of the role, or when only the rest of the run can tell.
     package let forecast: @Sendable () async -> [ApplyCall]?
@@ -12,6 +17,7 @@ package struct RoleSet: Sendable {
     package init(inventory: RoleInventory, forecast: @escaping @Sendable () async -> [ApplyCall]?) {
         self.inventory = inventory
         self.forecast = forecast
+        call = Self.calls.add(1, ordering: .relaxed).newValue
     }
 }
 
@@ -71,21 +77,8 @@ package actor RoleInventory {
     private var clusters: [ObjectIdentifier: Cluster] = [:]
     private var order: [ObjectIdentifier] = []
     private var guarded: Set<ObjectIdentifier> = []
-    private var begun: [CallKey: String] = [:]
-    private var settled: Set<CallKey> = []
-
-    /// One call: a task, on a host, with the arguments of one item.
-    private struct CallKey: Hashable {
-        let span: SourceSpan?
-        let host: String
-        let arguments: ValueMap
-
-        init(_ call: ModuleCall, _ context: ModuleContext) {
-            span = call.span
-            host = context.hostName
-            arguments = call.arguments
-        }
-    }
+    private var begun: [UInt64: String] = [:]
+    private var settled: Set<UInt64> = []
 
     package init(role: String) { set = ApplySet(role: role) }
 
@@ -96,13 +89,11 @@ package actor RoleInventory {
     package var unsettledTask: String? { begun.first { !settled.contains($0.key) }?.value }
 
     /// Notes that a call is about to find out what it applies.
-    func begin(_ call: ModuleCall, in context: ModuleContext) {
-        begun[CallKey(call, context)] = context.taskName
-    }
+    func begin(_ call: UInt64, _ task: String) { begun[call] = task }
 
     /// Notes what a call has in the cluster that it does not make a member of the set: it is not left over either.
-    func keep(_ plan: ApplyPlan, of call: ModuleCall, in context: ModuleContext, _ session: ClusterSession) {
-        settled.insert(CallKey(call, context))
+    func keep(_ plan: ApplyPlan, of call: UInt64, in session: ClusterSession) {
+        settled.insert(call)
         want(plan, in: session)
     }
 
@@ -116,13 +107,13 @@ package actor RoleInventory {
     }
 
     /// Notes what a call would apply.
-    func note(_ plan: ApplyPlan, of call: ModuleCall, in context: ModuleContext, _ session: ClusterSession) {
-        settled.insert(CallKey(call, context))
+    func note(_ plan: ApplyPlan, of call: UInt64, in session: ClusterSession, isCheck: Bool) {
+        settled.insert(call)
         want(plan, in: session)
         let scope = ApplySetScope(of: plan.items.map(\.reference))
         let id = ObjectIdentifier(session)
         if let cluster = clusters[id] { clusters[id]?.scope = cluster.scope.union(scope) }
-        if context.checkMode, !plan.isEmpty, let cluster = clusters[id] {
+        if isCheck, !plan.isEmpty, let cluster = clusters[id] {
             clusters[id]?.planned = cluster.planned.union(scope)
         }
     }
