@@ -84,11 +84,13 @@ struct Foresight: Sendable {
 
     /// Notes that a task runs for what only the run can tell: with another list, or other names, it has other objects.
     func noteRun(_ task: LabModel.Task, _ scope: LabModel.VariableScope, host: String) {
-        let view = view(scope, host: host)
-        if task.module.canonical == Self.includeVariables, (try? task.renderedArguments(view)) == nil {
+        if task.module.canonical == Self.includeVariables,
+            (try? task.renderedArguments(view(scope, host: host))) == nil
+        {
             return run.audit.doubtAll("only the run can tell which variables '\(task.title(scope))' reads")
         }
         guard let role = Self.appliedRole(of: task) else { return }
+        let view = view(scope, host: host)
         var isForeseen = true
         if let loop = task.loop { isForeseen = (try? loop.items(view)) != nil }
         for name in Self.identifying {
@@ -106,6 +108,7 @@ struct Foresight: Sendable {
     /// - Parameter scope: with the variables of the item, for an include in a loop.
     func noteRun(_ include: Include, _ scope: LabModel.VariableScope, host: String) {
         let task = include.task
+        if include.hasFixedTarget, task.loop == nil { return }
         let view = view(scope, host: host)
         if (try? include.targetName(view)) == nil {
             run.audit.doubtAll("only the run can tell what '\(task.title(scope))' includes")

@@ -85,6 +85,9 @@ package struct Include: Sendable {
         self.loader = loader
     }
 
+    /// Whether the name of what is included has no template.
+    package var hasFixedTarget: Bool { target.staticValue != nil }
+
     /// The file or the role that is included, for a host.
     package func targetName(_ scope: some TemplateScope) throws -> String { try target.resolve(scope) }
 
