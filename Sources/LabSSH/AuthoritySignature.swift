@@ -1,6 +1,5 @@
 import Crypto
 import CryptoExtras
-import LabTransport
 
 /// Signatures of certificate authorities (RFC 4253 section 6.6, RFC 5656, RFC 8332, RFC 8709, OpenSSH's PROTOCOL.u2f).
 enum AuthoritySignature {
@@ -10,19 +9,10 @@ enum AuthoritySignature {
         "sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com", "rsa-sha2-512", "rsa-sha2-256",
     ]
 
-    /// The algorithms that a CASignatureAlgorithms leaves: a list, or one that is added to (`+`), taken from (`-`) or put
-    /// before (`^`) the usual ones. Of what this file does not know, nothing.
+    /// The algorithms that a CASignatureAlgorithms leaves. Of what this file does not know, nothing.
     static func algorithms(allowedBy option: String?) -> [String] {
         guard let option else { return algorithms }
-        let names = option.drop { "+-^".contains($0) }.split(separator: ",").map(String.init)
-        let isNamed: (String) -> Bool = { algorithm in
-            names.contains { Wildcard.matches(Array($0.utf8)[...], Array(algorithm.utf8)[...]) }
-        }
-        return switch option.first {
-        case "+", "^": algorithms
-        case "-": algorithms.filter { !isNamed($0) }
-        default: algorithms.filter(isNamed)
-        }
+        return algorithms.filter(Set(AlgorithmList.names(option, usual: algorithms)).contains)
     }
 
     /// Why a certificate's signature is none, as a clause whose subject is the certificate; nil when it is good.

@@ -46,8 +46,8 @@ extension Session {
     func askForCertificate(_ known: KnownHosts, until deadline: ContinuousClock.Instant) async throws -> Vouching {
         let authorities = known.authorities(host: route.keyName, port: route.keyPort)
         guard !authorities.isEmpty else { return .notAsked }
-        let algorithms = HostKeyAlgorithms.listed(route.algorithms[.hostKey]).filter(
-            HostCertificate.algorithms.contains)
+        let listed = route.algorithms[.hostKey].map { AlgorithmList.names($0, usual: HostKeyAlgorithms.usual) }
+        let algorithms = (listed ?? HostKeyAlgorithms.usual).filter(HostCertificate.algorithms.contains)
         guard !algorithms.isEmpty else { return .missing("HostKeyAlgorithms allows no certificates") }
         do {
             guard let certificate = try await probe(algorithms, until: deadline) else {

@@ -166,7 +166,8 @@ actor Session {
         algorithms[.hostKey] = HostKeyAlgorithms.offer(
             configured: algorithms[.hostKey], certified: vouching.keyType,
             recorded: known.recordedTypes(host: route.keyName, port: route.keyPort))
-        for (algorithm, list) in algorithms {
+        for (algorithm, configured) in algorithms {
+            let list = AlgorithmList.names(configured, usual: algorithm.usual).joined(separator: ",")
             let options: [ssh_options_e] =
                 switch algorithm {
                 case .keyExchange: [SSH_OPTIONS_KEY_EXCHANGE]

@@ -98,8 +98,7 @@ extension OpenSSHTests {
         func agreesWithSSH(_ table: Case) async throws {
             try await SSHServer.with(options: ["HostCertificate $FOLDER/host_key-cert.pub"]) { server in
                 try sign(table.signing, server)
-                try restart(server)
-                try await server.start()
+                try await restart(server)
                 try writeKnownHosts(table.known, server)
                 let options = table.options.map {
                     Endpoint.Option($0.name, $0.value.replacing("FOLDER", with: server.folder))
@@ -132,8 +131,7 @@ extension OpenSSHTests {
                 try shell("cd \(server.folder) && rm -f ca ca.pub && ssh-keygen -q \(authority) -N '' -f ca")
                 // The host's first key has no certificate: the one that has is to be asked for.
                 try sign("-s ca -h -n 127.0.0.1 \(signing)", key: "extra_key", server)
-                try restart(server)
-                try await server.start()
+                try await restart(server)
                 try writeKnownHosts("@cert-authority * CA", server)
                 guard let refusal else {
                     try ssh(server)
@@ -158,8 +156,7 @@ extension OpenSSHTests {
                     export SSH_SK_PROVIDER=\(provider)
                     ssh-keygen -q -t \(type) -N '' -f ca && ssh-keygen -q -s ca -I I -h -n 127.0.0.1 host_key.pub
                     """)
-                try restart(server)
-                try await server.start()
+                try await restart(server)
                 try writeKnownHosts("@cert-authority * CA", server)
                 try ssh(server)
                 await (try server.connect()).close()
@@ -174,12 +171,8 @@ extension OpenSSHTests {
                 "diffie-hellman-group18-sha512", "diffie-hellman-group14-sha1",
             ])
         func keyExchanges(name: String) async throws {
-            let options = ["HostCertificate $FOLDER/host_key-cert.pub", "KexAlgorithms \(name)"]
-            try await SSHServer.with(options: options) { server in
-                try sign("-s ca -h -n 127.0.0.1", server)
-                try restart(server)
-                try await server.start()
-                try writeKnownHosts("@cert-authority * CA", server)
+            let options = ["KexAlgorithms \(name)"]
+            try await withCertifiedServer(options) { server in
                 let endpoint = server.endpoint(options: [Endpoint.Option("KexAlgorithms", name)])
                 await (try server.connect(endpoint)).close()
             }
@@ -187,11 +180,7 @@ extension OpenSSHTests {
 
         @Test("a server that shows the certificate of another host is refused")
         func borrowedCertificate() async throws {
-            try await SSHServer.with(options: ["HostCertificate $FOLDER/host_key-cert.pub"]) { server in
-                try sign("-s ca -h -n 127.0.0.1", server)
-                try restart(server)
-                try await server.start()
-                try writeKnownHosts("@cert-authority * CA", server)
+            try await withCertifiedServer { server in
                 try await SSHServer.with { impostor in
                     // The first connection reaches the real host, the second one the impostor.
                     let switchboard = try FlightCounter(to: server.port, later: impostor.port)
@@ -207,12 +196,7 @@ extension OpenSSHTests {
 
         @Test("through a jump host that has a certificate too")
         func throughJump() async throws {
-            let options = ["HostCertificate $FOLDER/host_key-cert.pub"]
-            try await SSHServer.with(options: options) { server in
-                try sign("-s ca -h -n 127.0.0.1", server)
-                try restart(server)
-                try await server.start()
-                try writeKnownHosts("@cert-authority * CA", server)
+            try await withCertifiedServer { server in
                 let configuration = server.folder + "/ssh_config"
                 try writeFile(
                     """
@@ -280,24 +264,16 @@ extension OpenSSHTests {
 
         @Test("a server that lets in one login at a time has room for the question and the login")
         func oneStartup() async throws {
-            let options = ["HostCertificate $FOLDER/host_key-cert.pub", "MaxStartups 1:100:1"]
-            try await SSHServer.with(options: options) { server in
-                try sign("-s ca -h -n 127.0.0.1", server)
-                try restart(server)
-                try await server.start()
-                try writeKnownHosts("@cert-authority * CA", server)
+            let options = ["MaxStartups 1:100:1"]
+            try await withCertifiedServer(options) { server in
                 for _ in 1...10 { await (try server.connect()).close() }
             }
         }
 
         @Test("many logins at sshd's default MaxStartups, each with its question")
         func manyLogins() async throws {
-            let options = ["HostCertificate $FOLDER/host_key-cert.pub", "MaxStartups 10:30:100"]
-            try await SSHServer.with(options: options) { server in
-                try sign("-s ca -h -n 127.0.0.1", server)
-                try restart(server)
-                try await server.start()
-                try writeKnownHosts("@cert-authority * CA", server)
+            let options = ["MaxStartups 10:30:100"]
+            try await withCertifiedServer(options) { server in
                 let transport = SSHTransport(configuration: server.settings())
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     for number in 1...30 {
@@ -312,6 +288,18 @@ extension OpenSSHTests {
         }
 
         // MARK: What the cases are made of
+
+        /// A server with a good certificate, of an authority that is on record for all hosts.
+        private func withCertifiedServer(
+            _ options: [String] = [], _ body: (SSHServer) async throws -> Void
+        ) async throws {
+            try await SSHServer.with(options: options + ["HostCertificate $FOLDER/host_key-cert.pub"]) { server in
+                try sign("-s ca -h -n 127.0.0.1", server)
+                try await restart(server)
+                try writeKnownHosts("@cert-authority * CA", server)
+                try await body(server)
+            }
+        }
 
         /// `OpenSSH_9.2p1 …` is 9.2.
         private func version() throws -> Double {
@@ -330,7 +318,10 @@ extension OpenSSHTests {
         }
 
         /// sshd reads its certificates when it starts.
-        private func restart(_ server: SSHServer) throws { try server.crash() }
+        private func restart(_ server: SSHServer) async throws {
+            try server.crash()
+            try await server.start()
+        }
 
         private func writeKnownHosts(_ text: String, _ server: SSHServer) throws {
             var text = text.replacing("PORT", with: "\(server.port)")
