@@ -87,45 +87,47 @@ struct KnownHosts: Sendable {
         port == 22 ? host.lowercased() : "[\(host.lowercased())]:\(port)"
     }
 
-    func verdict(on key: HostKey, host: String, port: Int) -> Verdict {
-        if let revoked = revocation(of: [key.blob], host: host, port: port) { return .revoked(revoked) }
-        let found = entries(for: Self.name(of: host, port: port))
-        let plain = found.filter { $0.marker == .plain }
-        if plain.contains(where: { $0.blob == key.blob }) { return .known }
-        if !plain.isEmpty { return .changed(plain) }
-        // As OpenSSH does: an entry without the port will do, when it has this very key.
-        if port != 22,
-            entries(for: Self.name(of: host, port: 22)).contains(where: { $0.marker == .plain && $0.blob == key.blob })
-        {
-            return .known
+    /// What is on record for a host.
+    func host(_ host: String, port: Int) -> HostEntries {
+        HostEntries(
+            own: entries(for: Self.name(of: host, port: port)),
+            bare: port == 22 ? [] : entries(for: Self.name(of: host, port: 22)))
+    }
+
+    /// The lines for one host, looked up once: a hashed name costs a digest for each line of the files.
+    struct HostEntries: Sendable {
+        /// Those for the host with its port.
+        let own: [Entry]
+        /// Those for the name without a port that is not 22: OpenSSH looks at these when the others say nothing good.
+        let bare: [Entry]
+
+        func verdict(on key: HostKey) -> Verdict {
+            if let revoked = revocation(of: [key.blob]) { return .revoked(revoked) }
+            let plain = own.filter { $0.marker == .plain }
+            if plain.contains(where: { $0.blob == key.blob }) { return .known }
+            if !plain.isEmpty { return .changed(plain) }
+            // As OpenSSH does: an entry without the port will do, when it has this very key.
+            if bare.contains(where: { $0.marker == .plain && $0.blob == key.blob }) { return .known }
+            return .unknown(authority: authorities.first)
         }
-        return .unknown(authority: authorities(host: host, port: port).first)
-    }
 
-    /// The certificate authorities for a host.
-    func authorities(host: String, port: Int) -> [Entry] {
-        entries(host: host, port: port).filter { $0.marker == .certificateAuthority }
-    }
+        /// The certificate authorities for the host.
+        var authorities: [Entry] { (own + bare).filter { $0.marker == .certificateAuthority } }
 
-    /// The line that revokes one of the keys, each a blob in base64, for a host.
-    func revocation(of blobs: [String], host: String, port: Int) -> Entry? {
-        entries(host: host, port: port).first { $0.marker == .revoked && blobs.contains($0.blob) }
-    }
+        /// The line that revokes one of the keys, each a blob in base64.
+        func revocation(of blobs: [String]) -> Entry? {
+            (own + bare).first { $0.marker == .revoked && blobs.contains($0.blob) }
+        }
 
-    /// The entries for a host with its port, then those without: OpenSSH looks at these when the first say nothing good.
-    private func entries(host: String, port: Int) -> [Entry] {
-        let found = entries(for: Self.name(of: host, port: port))
-        return port == 22 ? found : found + entries(for: Self.name(of: host, port: 22))
-    }
-
-    /// The key types on record, to ask the server for one of these first; otherwise a server with several keys would
-    /// show one that was never recorded.
-    func recordedTypes(host: String, port: Int) -> [String] {
-        var types: [String] = []
-        var found = entries(for: Self.name(of: host, port: port))
-        if found.isEmpty, port != 22 { found = entries(for: Self.name(of: host, port: 22)) }
-        for entry in found where entry.marker == .plain && !types.contains(entry.type) { types.append(entry.type) }
-        return types
+        /// The key types on record, to ask the server for one of these first; otherwise a server with several keys would
+        /// show one that was never recorded.
+        var recordedTypes: [String] {
+            var types: [String] = []
+            for entry in own.isEmpty ? bare : own where entry.marker == .plain && !types.contains(entry.type) {
+                types.append(entry.type)
+            }
+            return types
+        }
     }
 
     // MARK: Names

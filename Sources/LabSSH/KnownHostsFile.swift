@@ -70,7 +70,7 @@ enum KnownHostsFile {
         guard case .success(let bytes) = readToEnd(file) else { throw fail("read") }
         var known = KnownHosts()
         known.add(String(decoding: bytes, as: UTF8.self), file: path)
-        let verdict = known.verdict(on: key, host: host, port: port)
+        let verdict = known.host(host, port: port).verdict(on: key)
         guard case .unknown = verdict else { return verdict }
         let name = KnownHosts.name(of: host, port: port)
         var line = "\(hashed ? HashedName.make(name) : name) \(key.type) \(key.blob)\n"

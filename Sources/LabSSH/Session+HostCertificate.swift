@@ -43,8 +43,10 @@ extension Session {
     ///
     /// - Throws: why the server cannot be reached; `Abandoned.timedOut`; `CancellationError`. What the server makes of the
     ///   question is told in the result: the connection that follows has errors of its own.
-    func askForCertificate(_ known: KnownHosts, until deadline: ContinuousClock.Instant) async throws -> Vouching {
-        let authorities = known.authorities(host: route.keyName, port: route.keyPort)
+    func askForCertificate(_ known: KnownHosts.HostEntries, until deadline: ContinuousClock.Instant) async throws
+        -> Vouching
+    {
+        let authorities = known.authorities
         guard !authorities.isEmpty else { return .notAsked }
         let listed = route.algorithms[.hostKey].map { AlgorithmList.names($0, usual: HostKeyAlgorithms.usual) }
         let algorithms = (listed ?? HostKeyAlgorithms.usual).filter(HostCertificate.algorithms.contains)

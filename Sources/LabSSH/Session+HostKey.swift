@@ -3,18 +3,20 @@ import LabCore
 import LabTransport
 
 extension Session {
-    /// The known_hosts files, read on a helper thread.
-    func readKnownHosts(until deadline: ContinuousClock.Instant) async throws -> KnownHosts {
+    /// What the known_hosts files have for the host, read and looked up on a helper thread.
+    func readKnownHosts(until deadline: ContinuousClock.Instant) async throws -> KnownHosts.HostEntries {
         let paths = route.userKnownHostsFiles + route.globalKnownHostsFiles
-        let (hostName, cache) = (hostName, shared.knownHosts)
-        let result: Result<KnownHosts, ConnectionError> = try await abandonable(until: deadline) {
-            Result { () throws(ConnectionError) in try cache.read(paths, hostName: hostName) }
+        let (hostName, cache, name, port) = (hostName, shared.knownHosts, route.keyName, route.keyPort)
+        let result: Result<KnownHosts.HostEntries, ConnectionError> = try await abandonable(until: deadline) {
+            Result { () throws(ConnectionError) in try cache.read(paths, hostName: hostName).host(name, port: port) }
         }
         return try result.get()
     }
 
     /// Compares the server's key with what is on record, and with what an authority says of it.
-    func checkHostKey(_ link: Link, _ known: KnownHosts, until deadline: ContinuousClock.Instant) async throws {
+    func checkHostKey(_ link: Link, _ known: KnownHosts.HostEntries, until deadline: ContinuousClock.Instant)
+        async throws
+    {
         let key = try serverKey(link)
         var blobs = [key.blob]
         var isVouchedFor = false
@@ -30,11 +32,11 @@ extension Session {
             }
             if let blob = try result.get() { throw revoked(key, path, authority: blob != key.blob) }
         }
-        if let entry = known.revocation(of: blobs, host: route.keyName, port: route.keyPort) {
+        if let entry = known.revocation(of: blobs) {
             throw revoked(key, entry.place, authority: entry.blob != key.blob)
         }
         if isVouchedFor { return }
-        switch known.verdict(on: key, host: route.keyName, port: route.keyPort) {
+        switch known.verdict(on: key) {
         case .known: return
         case .revoked(let entry):
             throw revoked(key, entry.place)

@@ -89,7 +89,7 @@ actor Session {
 
     /// Connects until the keys are exchanged. A server with too many logins under way (MaxStartups) drops some at random
     /// before it says anything: those try again for as long as there is time.
-    private func shakeHands(until deadline: ContinuousClock.Instant) async throws -> (Link, KnownHosts) {
+    private func shakeHands(until deadline: ContinuousClock.Instant) async throws -> (Link, KnownHosts.HostEntries) {
         var pause = Duration.milliseconds(100)
         let known = try await readKnownHosts(until: deadline)
         vouching = try await askForCertificate(known, until: deadline)
@@ -152,7 +152,7 @@ actor Session {
         thread.signal(channelFreed)
     }
 
-    private func configure(_ link: Link, _ known: KnownHosts) throws(ConnectionError) {
+    private func configure(_ link: Link, _ known: KnownHosts.HostEntries) throws(ConnectionError) {
         let session = try link.session()
         var results = [
             labctl_ssh_read_no_files(session),
@@ -165,7 +165,7 @@ actor Session {
         var algorithms = route.algorithms
         algorithms[.hostKey] = HostKeyAlgorithms.offer(
             configured: algorithms[.hostKey], certified: vouching.keyType,
-            recorded: known.recordedTypes(host: route.keyName, port: route.keyPort))
+            recorded: known.recordedTypes)
         for (algorithm, configured) in algorithms {
             let list = AlgorithmList.names(configured, usual: algorithm.usual).joined(separator: ",")
             let options: [ssh_options_e] =

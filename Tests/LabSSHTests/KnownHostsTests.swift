@@ -17,7 +17,7 @@ import Testing
         known.add(
             text.replacing("KEY", with: "ssh-ed25519 \(Self.blobs[0])")
                 .replacing("OLD", with: "ssh-ed25519 \(Self.blobs[1])"), file: "f")
-        switch known.verdict(on: key, host: host, port: port) {
+        switch known.host(host, port: port).verdict(on: key) {
         case .known: return "known"
         case .revoked(let entry): return "revoked \(entry.place)"
         case .changed(let entries): return "changed \(entries.map(\.place).joined(separator: " "))"
